@@ -1,0 +1,78 @@
+# Écluse's house. `make demo` and `make test` set everything up by themselves; the first run downloads, later ones start at once.
+# All that is installed is locked and hashed (requirements/); nothing is built from source and nothing is installed outside .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+BENCH := .venv-bench
+PIP := -m pip --disable-pip-version-check --quiet
+INSTALL := $(PIP) install --require-hashes --no-deps --only-binary :all:
+# One process for each core, a file never split: every process starts its own database servers, and stops them.
+WORKERS ?= 2
+FLOORS := base proof people terms passage
+PYTEST := $(BIN)/pytest $(addprefix --cov=src/ecluse/,$(FLOORS)) --cov-branch --cov-fail-under=100 --cov-report=term:skip-covered
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check format docs bench wheel lock changelog clean
+
+help: ## Say what can be done
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r verb what; do printf '  make %-10s %s\n' "$$verb" "$$what"; done
+
+demo: $(VENV)/.ready ## Invent a laboratory and carry its records through the lock
+	@$(BIN)/ecluse demo
+
+test: check ## Everything: the checks, then every test, with what was skipped named at the end
+	$(PYTEST) -n $(WORKERS) --dist loadfile
+
+check: $(VENV)/.ready-dev ## Format, lint, types, import contracts, generated pages
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m house check
+
+format: $(VENV)/.ready-dev ## Write the code as `make check` wants it
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+docs: $(VENV)/.ready-dev ## Write the pages of docs/reference that come from the code
+	$(BIN)/python -m house write
+
+bench: $(BENCH)/.ready ## The figures of docs/reference/figures.md (long: never part of a test)
+	$(BENCH)/bin/python -m bench
+
+wheel: $(VENV)/.ready-dev ## Build dist/ecluse-*.whl
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist
+
+lock: $(VENV)/.ready-dev ## Choose the versions of everything again, and hash them
+	$(BIN)/python -m house lock
+
+changelog: $(VENV)/.ready-dev ## Show what the next CHANGELOG section will say
+	$(BIN)/towncrier build --draft
+
+clean: ## Remove all that was made here, virtual environments included
+	rm -rf $(VENV) $(BENCH) build dist demo .coverage .coverage.* htmlcov .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+# --- virtual environments: a stamp for each, older than its list only when the list changed -----------------------------
+
+$(BIN)/python:
+	@sh house/venv.sh $(PYTHON) $(VENV)
+
+$(VENV)/.ready: requirements/lock.txt pyproject.toml | $(BIN)/python
+	@echo "Installing what the program needs (once)"
+	@$(BIN)/python $(INSTALL) -r requirements/lock.txt
+	@$(BIN)/python $(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.ready-dev: requirements/dev.txt $(VENV)/.ready
+	@echo "Installing what the tests need (once)"
+	@$(BIN)/python $(INSTALL) -r requirements/dev.txt
+	@touch $@
+
+$(BENCH)/.ready: requirements/lock.txt requirements/bench.txt pyproject.toml
+	@test -x $(BENCH)/bin/python || sh house/venv.sh $(PYTHON) $(BENCH)
+	@echo "Installing what the benches compare with (once)"
+	@$(BENCH)/bin/python $(INSTALL) -r requirements/lock.txt -r requirements/bench.txt
+	@$(BENCH)/bin/python $(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
