@@ -1,0 +1,1 @@
+"""An invented laboratory, any size, from a seed: nobody in it exists."""
