@@ -1,0 +1,81 @@
+"""What every test may ask for: the shared data, private database servers, and a last word on what was skipped."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests import servers
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's root."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Files of real systems and public vectors, which are not the project's and lie beside it; the test is skipped where they are absent."""
+    place = ROOT.parent / "shared" / "data"
+    if not place.is_dir():
+        pytest.skip("real files: ../shared/data is absent")
+    return place
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[servers.Server]:
+    """A private PostgreSQL for the whole run; the test is skipped where there is none to start."""
+    with ExitStack() as stack:
+        yield started(servers.postgresql(), stack)
+
+
+@pytest.fixture
+def postgresql_url(postgresql: servers.Server) -> Iterator[str]:
+    """The address of a fresh, empty PostgreSQL database, dropped after the test."""
+    with postgresql.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[servers.Server]:
+    """A private MariaDB for the whole run; the test is skipped where there is none to start."""
+    with ExitStack() as stack:
+        yield started(servers.mariadb(), stack)
+
+
+@pytest.fixture
+def mariadb_url(mariadb: servers.Server) -> Iterator[str]:
+    """The address (`mysql://`) of a fresh, empty MariaDB database, dropped after the test."""
+    with mariadb.database() as url:
+        yield url
+
+
+def started(server: AbstractContextManager[servers.Server], stack: ExitStack) -> servers.Server:
+    """`server`, open until `stack` closes; a missing one skips the test by its name, one that does not start fails it."""
+    try:
+        return stack.enter_context(server)
+    except servers.Missing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name, last of all, every test that was skipped, under the reason it was."""
+    skipped: dict[str, list[str]] = defaultdict(list)
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        skipped[reason.removeprefix("Skipped: ")].append(report.nodeid)
+    if not skipped:
+        return
+    terminalreporter.section("not tested here", sep="-", yellow=True)
+    for reason, names in sorted(skipped.items()):
+        terminalreporter.write_line(f"{reason} ({len(names)})", bold=True)
+        for name in sorted(names):
+            terminalreporter.write_line(f"    {name}")
