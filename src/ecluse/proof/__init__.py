@@ -1,0 +1,1 @@
+"""Keys, seals, signatures and the ledger: what can be checked by anyone, offline. Imports only base."""
