@@ -1,0 +1,1 @@
+"""Connectors: how other people's systems are read and written, one folder for each kind."""

@@ -1,0 +1,1 @@
+"""SQL databases as sources and targets: SQLite, PostgreSQL, MariaDB."""
