@@ -106,11 +106,11 @@ class Server:
         return f"{self.scheme}://{self.account}:{self.password}@127.0.0.1:{self.port}/{name}"
 
     def socket_url(self, name: str) -> str:
-        """The address of database `name` through the socket: faster, and only for the account that started the server (or root)."""
+        """The address of database `name` through the socket: faster, and without a password, since only its account (and root) can enter."""
         where = quote(str(self.socket), safe="")
         if self.scheme == "postgresql":
             return f"postgresql://{self.account}@/{name}?host={where}&port={self.port}"
-        return f"mysql://{self.account}:{self.password}@localhost/{name}?unix_socket={where}"
+        return f"mysql://{self.account}@localhost/{name}?unix_socket={where}"
 
     @contextmanager
     def database(self) -> Iterator[str]:
@@ -222,6 +222,9 @@ def mariadb(*, settings: Mapping[str, str] = MARIADB_SETTINGS) -> Iterator[Serve
             "FLUSH PRIVILEGES;\n"
             f"CREATE USER 'ecluse'@'%' IDENTIFIED BY '{password}';\n"
             "GRANT ALL PRIVILEGES ON *.* TO 'ecluse'@'%' WITH GRANT OPTION;\n"
+            # Names are not resolved, so that this one is met through the socket only.
+            "CREATE USER 'ecluse'@'localhost';\n"
+            "GRANT ALL PRIVILEGES ON *.* TO 'ecluse'@'localhost' WITH GRANT OPTION;\n"
             "DROP USER IF EXISTS 'root'@'localhost', 'root'@'127.0.0.1', 'root'@'::1', ''@'localhost';\n"
         )
         account.own(first)

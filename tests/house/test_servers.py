@@ -61,12 +61,17 @@ def test_a_mariadb_database_is_fresh_and_dropped(mariadb: servers.Server) -> Non
 
 
 def test_mariadb_answers_on_its_socket_to_its_account_only(mariadb: servers.Server) -> None:
-    """A bench can reach MariaDB through its socket with the password; root without one is turned away."""
+    """A bench can reach MariaDB through its socket, without a password; nobody else's account is open there."""
     where = str(mariadb.socket)
-    with closing(pymysql.connect(unix_socket=where, user="ecluse", password=mariadb.password)):
-        pass
-    with pytest.raises(pymysql.OperationalError):
+    assert mariadb.socket_url("x").startswith("mysql://ecluse@localhost/x?unix_socket=")
+    with closing(pymysql.connect(unix_socket=where, user="ecluse")), pytest.raises(pymysql.OperationalError):
         pymysql.connect(unix_socket=where, user="root")
+
+
+def test_mariadb_asks_for_its_password(mariadb: servers.Server) -> None:
+    """Another account of the machine cannot enter the test's MariaDB over the loopback network."""
+    with pytest.raises(pymysql.OperationalError):
+        pymysql.connect(host="127.0.0.1", port=mariadb.port, user="ecluse")
 
 
 def test_the_wheel_serves_where_no_postgresql_is_installed() -> None:

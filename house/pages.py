@@ -1,0 +1,212 @@
+"""The pages of docs/reference that are made from the code, so that they cannot say otherwise than it does.
+
+Decides which pages those are (`PAGES`) and how each reads. It decides no fact: every cell comes from a table of the code, a signature or a
+test's own sentence. A page is added by one function here and one line in `PAGES`.
+"""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from ecluse.base.refusal import EXITS, rules
+from ecluse.terms.vocabulary import vocabulary
+from house import ROOT, dependencies
+
+__all__ = ["PAGES", "guarantees", "rendered", "stale"]
+
+MADE: Final = "<!-- Made from the code by `make docs`. Change the code, not this page. -->"
+
+
+def rendered() -> dict[str, str]:
+    """Every page as the code gives it now, by its path from the project's root."""
+    return {path: page() for path, page in PAGES.items()}
+
+
+def stale(root: Path) -> list[str]:
+    """The pages that are absent from `root`, or not as the code gives them."""
+    now = {path: root / path for path in PAGES}
+    return [
+        path
+        for path, text in rendered().items()
+        if not now[path].is_file() or now[path].read_text("utf-8") != text
+    ]
+
+
+# --- the pages --------------------------------------------------------------------------------------------------------
+
+
+def refusals() -> str:
+    """Every refusal and fault, by subject."""
+    subjects: dict[str, list[Sequence[object]]] = defaultdict(list)
+    for code, rule in sorted(rules().items()):
+        again = "yes / oui" if rule.retry else ""
+        english, french = (f"{rule.text[language]} *{rule.hint[language]}*" for language in ("en", "fr"))
+        subjects[code.partition("/")[0]].append((f"`{code}`", rule.exit, rule.rule, english, french, again))
+    head = ("Code", "Exit", "Rests on / fondé sur", "English", "Français", "Retry / réessayer")
+    parts = [f"## {subject}\n\n{table(head, lines)}" for subject, lines in sorted(subjects.items())]
+    return page(
+        "Refusals and faults",
+        f"The {len(rules())} ways in which Écluse says no. A code never changes its meaning. What is in braces is filled in when it is"
+        " said: names of columns and files, codes, counts and dates, never a person's datum. The hint is in italics.",
+        *parts,
+    )
+
+
+def exits() -> str:
+    """Every exit code of every command."""
+    lines = [(code, english, french) for code, (english, french) in sorted(EXITS.items())]
+    return page(
+        "Exit codes",
+        "What every command ends with, in French or in English, for scripts and supervision. A number is never given a new meaning.",
+        table(("Code", "English", "Français"), lines),
+    )
+
+
+def words_of_the_laboratory() -> str:
+    """The canonical vocabulary: categories, then every kind with its fields."""
+    known = vocabulary()
+    kept = {True: "named with a reason", False: ""}
+    categories = table(
+        ("Category", "English", "Français", "Special (Art. 9)", "Inherits the whole request's"),
+        [
+            (
+                f"`{one.code}`",
+                one.label["en"],
+                one.label["fr"],
+                kept[one.special],
+                "yes" if one.container else "",
+            )
+            for one in known.categories.values()
+        ],
+    )
+    parts = [f"## Categories\n\n{categories}"]
+    for kind in known.kinds.values():
+        lines = [
+            (
+                f"`{one.name}`",
+                one.type,
+                ", ".join(sorted(one.categories)),
+                f"`{one.parent}`" if one.parent else ", ".join(f"`{code}`" for code in one.codes),
+                one.label["en"],
+                one.label["fr"],
+            )
+            for one in kind.fields.values()
+        ]
+        head = ("Field", "Type", "Categories", "Refers to / codes", "English", "Français")
+        parts.append(f"## `{kind.name}`: {kind.label['en']} / {kind.label['fr']}\n\n{table(head, lines)}")
+    return page(
+        "The canonical vocabulary",
+        f"The {len(known.kinds)} kinds of record that an instruction can name, field by field, in loading order. No field can hold a"
+        " credential, and there is no wildcard: what is not here cannot be asked for.",
+        *parts,
+    )
+
+
+def imports() -> str:
+    """The import contracts, as configured."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    parts = []
+    for contract in contracts:
+        facts = [
+            (name, ", ".join(f"`{one}`" for one in contract[key]))
+            for key, name in (
+                ("layers", "From the top down"),
+                ("sources", "These"),
+                ("never", "never reach"),
+                ("libraries", "and no library but"),
+                ("modules", "Never import one another"),
+                ("awaited", "Still to be written"),
+            )
+            if key in contract
+        ]
+        lines = "\n".join(f"- {name}: {names}" for name, names in facts)
+        parts.append(
+            f"## {contract['name']}\n\n`{contract['id']}`\n\n{lines}"
+            + (f"\n\n{contract['guidance']}" if "guidance" in contract else "")
+        )
+    return page(
+        "Import contracts",
+        "Checked by `make check` before any test, through every chain of imports. For each, `tests/house/test_contracts.py` plants violations"
+        " and sees them caught.",
+        *parts,
+    )
+
+
+def libraries() -> str:
+    """What the installed program runs on."""
+    found = dependencies.closure()
+    chosen = [(one.name, one.version, one.licence, one.why) for one in found if one.why]
+    brought = [(one.name, one.version, one.licence) for one in found if not one.why]
+    return page(
+        "Dependencies",
+        "What the installed program runs on, as locked and hashed in `requirements/lock.txt`. None is under the GPL or the AGPL alone; the LGPL"
+        " ones are used unchanged, as libraries.",
+        f"## Chosen\n\n{table(('Name', 'Version', 'Licence', 'Why'), chosen)}",
+        f"## Brought by those\n\n{table(('Name', 'Version', 'Licence'), brought)}",
+    )
+
+
+def guarantees(stories: Path = ROOT / "tests" / "stories") -> str:
+    """The promises, in the words of the tests that keep them."""
+    parts = []
+    for file in sorted(stories.glob("test_*.py")):
+        tree = ast.parse(file.read_text("utf-8"))
+        tests = [
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+        ]
+        lines = [
+            f"- {sentence(ast.get_docstring(test))}" for test in sorted(tests, key=lambda test: test.lineno)
+        ]
+        parts.append(
+            f"## {sentence(ast.get_docstring(tree)).removesuffix('.')}\n\n`tests/stories/{file.name}`\n\n"
+            + "\n".join(lines)
+        )
+    return page(
+        "Guarantees",
+        "What Écluse promises. Each line is the sentence of a test which is run before every release, on the real program.",
+        *parts,
+    )
+
+
+PAGES: Final[dict[str, Callable[[], str]]] = {
+    "docs/reference/dependencies.md": libraries,
+    "docs/reference/exit-codes.md": exits,
+    "docs/reference/guarantees.md": guarantees,
+    "docs/reference/import-contracts.md": imports,
+    "docs/reference/refusals.md": refusals,
+    "docs/reference/vocabulary.md": words_of_the_laboratory,
+    # Here: "docs/reference/commands.md" (from the door `ecluse.doors.cli`) and "docs/reference/states.md" (from the table of `migration`).
+}
+
+
+# --- how they read ----------------------------------------------------------------------------------------------------
+
+
+def page(title: str, says: str, *parts: str) -> str:
+    """A page: its title, where it comes from, what it says in a sentence or two, its parts."""
+    return "\n\n".join((f"# {title}", MADE, says, *parts)) + "\n"
+
+
+def table(head: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join(
+        "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in row) + " |"
+        for row in rows
+    )
+
+
+def sentence(docstring: str | None) -> str:
+    """The first paragraph of a docstring, on one line. Raises ValueError when there is none: a promise without words."""
+    if not docstring:
+        raise ValueError("a story and each of its tests say what they promise, in a docstring")
+    return " ".join(docstring.split("\n\n")[0].split())
