@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
-from securesystemslib.signer import CryptoSigner, SSlibKey
+from securesystemslib.signer import CryptoSigner, Key, SSlibKey
 
 from ecluse.base.refusal import Refusal
 from ecluse.proof.canonical import canonical_json, strict_json
@@ -55,7 +55,7 @@ def test_pae_is_as_published() -> None:
 def test_our_envelope_verifies_with_the_second_implementation() -> None:
     """securesystemslib verifies what Écluse signs, at the same threshold, and refuses it once altered."""
     signed = sign_document(PAYLOAD, type="instruction", keys=[ALICE, BOB])
-    judges = [judge_of(ALICE).public_key, judge_of(BOB).public_key]
+    judges: list[Key] = [judge_of(ALICE).public_key, judge_of(BOB).public_key]
     assert len(Envelope.from_dict(json.loads(signed)).verify(judges, 2)) == 2
     touched = altered(signed, payload=b64encode(PAYLOAD + b"x").decode())
     with pytest.raises(VerificationError):
