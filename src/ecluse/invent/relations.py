@@ -12,30 +12,54 @@ from typing import Final, Literal
 
 import pyarrow as pa
 
-__all__ = ["Column", "Dialect", "Family", "Reference", "System", "Table"]
+__all__ = ["Column", "Dialect", "Family", "Reference", "System", "Table", "quoted"]
 
 Dialect = Literal["sqlite", "postgresql", "mariadb"]
 Family = Literal["text", "char", "clob", "integer", "flag", "date", "timestamp", "blob"]
 
 TYPES: Final[dict[Dialect, dict[Family, str]]] = {
     "sqlite": {
-        "text": "VARCHAR({width})", "char": "CHAR({width})", "clob": "TEXT", "integer": "INTEGER", "flag": "BOOLEAN",
-        "date": "DATE", "timestamp": "TIMESTAMP", "blob": "BLOB",
+        "text": "VARCHAR({width})",
+        "char": "CHAR({width})",
+        "clob": "TEXT",
+        "integer": "INTEGER",
+        "flag": "BOOLEAN",
+        "date": "DATE",
+        "timestamp": "TIMESTAMP",
+        "blob": "BLOB",
     },
     "postgresql": {
-        "text": "VARCHAR({width})", "char": "CHAR({width})", "clob": "TEXT", "integer": "INTEGER", "flag": "BOOLEAN",
-        "date": "DATE", "timestamp": "TIMESTAMP", "blob": "BYTEA",
+        "text": "VARCHAR({width})",
+        "char": "CHAR({width})",
+        "clob": "TEXT",
+        "integer": "INTEGER",
+        "flag": "BOOLEAN",
+        "date": "DATE",
+        "timestamp": "TIMESTAMP",
+        "blob": "BYTEA",
     },
     "mariadb": {
-        "text": "VARCHAR({width})", "char": "CHAR({width})", "clob": "LONGTEXT", "integer": "INTEGER", "flag": "TINYINT(1)",
-        "date": "DATE", "timestamp": "DATETIME(6)", "blob": "LONGBLOB",
+        "text": "VARCHAR({width})",
+        "char": "CHAR({width})",
+        "clob": "LONGTEXT",
+        "integer": "INTEGER",
+        "flag": "TINYINT(1)",
+        "date": "DATE",
+        "timestamp": "DATETIME(6)",
+        "blob": "LONGBLOB",
     },
 }
 """How each database spells a family of types."""
 
 ARROW: Final[dict[Family, pa.DataType]] = {
-    "text": pa.string(), "char": pa.string(), "clob": pa.string(), "integer": pa.int32(), "flag": pa.bool_(),
-    "date": pa.date32(), "timestamp": pa.timestamp("us"), "blob": pa.binary(),
+    "text": pa.string(),
+    "char": pa.string(),
+    "clob": pa.string(),
+    "integer": pa.int32(),
+    "flag": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us"),
+    "blob": pa.binary(),
 }
 """How a family of types stands in an Arrow record batch."""
 
@@ -81,7 +105,10 @@ class Table:
     arrow: pa.Schema = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        fields = [pa.field(column.name, ARROW[column.family], nullable=not column.required) for column in self.columns]
+        fields = [
+            pa.field(column.name, ARROW[column.family], nullable=not column.required)
+            for column in self.columns
+        ]
         object.__setattr__(self, "arrow", pa.schema(fields))
 
     def create(self, dialect: Dialect, *, constraints: bool = True) -> str:
@@ -94,17 +121,24 @@ class Table:
         return f"CREATE TABLE {quoted(self.name, dialect)} (\n  " + ",\n  ".join(lines) + f"\n){tail}"
 
     def constrain(self, dialect: Dialect) -> Iterator[str]:
-        """The ALTER TABLE statements that add key and references to a table created without (not for SQLite, which has none)."""
+        """The ALTER TABLE statements that add key and references to a table created without (SQLite has no such thing).
+
+        A reference of the table to itself comes in a statement of its own: MariaDB wants to see the key first.
+        """
         head = f"ALTER TABLE {quoted(self.name, dialect)} ADD "
-        yield head + self._key(dialect)
-        for reference in self.references:
-            yield head + self._reference(reference, dialect)
+        others = [self._reference(line, dialect) for line in self.references if line.table != self.name]
+        yield head + ", ADD ".join([self._key(dialect), *others])
+        for line in self.references:
+            if line.table == self.name:
+                yield head + self._reference(line, dialect)
 
     def _key(self, dialect: Dialect) -> str:
         return f"PRIMARY KEY ({quoted(self.key, dialect)})"
 
     def _reference(self, reference: Reference, dialect: Dialect) -> str:
-        column, table, key = (quoted(name, dialect) for name in (reference.column, reference.table, reference.key))
+        column, table, key = (
+            quoted(name, dialect) for name in (reference.column, reference.table, reference.key)
+        )
         return f"FOREIGN KEY ({column}) REFERENCES {table} ({key})"
 
 
