@@ -112,7 +112,7 @@ def consistency_proof(at: NodeAt, old: int, new: int) -> list[bytes]:
 
 def verify_inclusion(leaf: bytes, *, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
     """Returns only when the leaf hash `leaf` is at `index` in the tree of `size` and `root`. Raises `ledger/inclusion-not-proved`."""
-    if not 0 <= index < size:
+    if not 0 <= index < size or len(leaf) != HASH:
         raise Refusal("ledger/inclusion-not-proved", why="no such leaf")
     place, last, value = index, size - 1, leaf
     for sibling in proof:
@@ -225,5 +225,5 @@ def _drop_ones(place: int, last: int) -> tuple[int, int]:
 
 
 def _same(got: bytes, expected: bytes, code: str) -> None:
-    if len(got) != HASH or not hmac.compare_digest(got, expected):
+    if not hmac.compare_digest(got, expected):
         raise Refusal(code, why="the hashes do not lead to this root")
