@@ -35,7 +35,7 @@ PLANTS: dict[str, list[tuple[dict[str, str], str]]] = {
         ({"passage/custody.py": "from ecluse.proof import unseal"}, "ecluse.proof.unseal"),
         ({"proof/seal.py": "from ecluse.proof import planted", "proof/planted.py": "from ecluse.proof import unseal"}, "planted"),
         ({"proof/__init__.py": "from ecluse.proof import unseal"}, "ecluse.proof.seal -> ecluse.proof -> ecluse.proof.unseal"),
-        ({"adapters/vaults/__init__.py": "from ecluse.adapters import connectors", "adapters/connectors/__init__.py": ""}, "connectors"),
+        ({"adapters/vaults.py": "import ecluse.adapters.connectors.sql"}, "ecluse.adapters.vaults -> ecluse.adapters.connectors"),
         ({"wiring/exchange.py": "from ecluse.proof import unseal"}, "ecluse.wiring.exchange -> ecluse.proof.unseal"),
     ],
     "offline-verifier": [
