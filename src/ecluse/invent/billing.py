@@ -55,9 +55,13 @@ def bills(draws: Draws, requests: Requests) -> pa.RecordBatch:
     act = np.repeat(_START[panel], count) + _ranks(count)
     rank = _ranks(np.bincount(request, minlength=len(requests.at))) + 1
     paid = np.flatnonzero(draws.chance("paid", requests.at, 0.3) & (requests.state != CANCELLED))
-    request, rank = np.concatenate((request, paid)), np.concatenate((rank, np.full(len(paid), _PAYMENT_RANK)))
-    is_act = rank < _PAYMENT_RANK
     act = np.concatenate((act, np.zeros(len(paid), dtype=np.int64)))
+    rank = np.concatenate((rank, np.full(len(paid), _PAYMENT_RANK)))
+    request = np.concatenate((request, paid))
+    # A request's payment stands after its acts: so the order does not depend on the slice.
+    order = np.argsort(request, kind="stable")
+    request, rank, act = request[order], rank[order], act[order]
+    is_act = rank < _PAYMENT_RANK
     text, at = requests.text[request], requests.at[request]
     columns = [
         fixed(np.concatenate((text, digits(rank, 4)), axis=1)),
