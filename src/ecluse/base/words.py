@@ -1,0 +1,81 @@
+"""What Écluse says to people, in French and in English: sentences by key, and how numbers and dates are written.
+
+Sentences stand in `catalogues/<subject>.toml`, each key with `fr` and `en`; a test holds both to the same placeholders. This module chooses
+the wording; it does not choose the language, which the door that speaks was given.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date, datetime
+from functools import cache
+from importlib import resources
+from typing import Final
+
+__all__ = ["LANGUAGES", "day", "duration", "instant", "number", "say", "sentences", "size"]
+
+LANGUAGES: Final = ("fr", "en")
+_THIN: Final = (
+    "\u202f"  # narrow no-break space: the French thousands separator (Lexique de l'Imprimerie nationale)
+)
+
+
+@cache
+def sentences() -> dict[str, dict[str, str]]:
+    """Every sentence by `subject.key`, as {"fr": ..., "en": ...}."""
+    table: dict[str, dict[str, str]] = {}
+    for file in sorted(
+        resources.files(__package__).joinpath("catalogues").iterdir(), key=lambda path: path.name
+    ):
+        if not file.name.endswith(".toml"):
+            continue
+        subject = file.name.removesuffix(".toml")
+        for key, both in tomllib.loads(file.read_text("utf-8")).items():
+            table[f"{subject}.{key}"] = both
+    return table
+
+
+def say(key: str, language: str, **values: object) -> str:
+    """The sentence `key` ("subject.key") in `language`, its placeholders filled. Raises KeyError on an unknown key: a bug."""
+    return sentences()[key][language].format(**values)
+
+
+def number(value: int, language: str) -> str:
+    """A whole number with thousands separated: 491 840 in French, 491,840 in English."""
+    return f"{value:,}" if language == "en" else f"{value:,}".replace(",", _THIN)
+
+
+def day(value: date, language: str) -> str:
+    """A date: 23/11/2026 in French, 2026-11-23 in English."""
+    return value.strftime("%d/%m/%Y") if language == "fr" else value.isoformat()[:10]
+
+
+def instant(value: datetime, language: str) -> str:
+    """A UTC instant to the minute, its zone always said."""
+    clock = value.strftime("%H:%M UTC")
+    return f"{day(value, language)} à {clock}" if language == "fr" else f"{day(value, language)} {clock}"
+
+
+def size(octets: int, language: str) -> str:
+    """A size in bytes, with decimal multiples: 1,4 Mo in French, 1.4 MB in English."""
+    amount, unit = float(octets), ""
+    for unit in ("", "k", "M", "G", "T"):
+        if amount < 1000 or unit == "T":
+            break
+        amount /= 1000
+    figure = f"{amount:.0f}" if not unit else f"{amount:.1f}"
+    return f"{figure.replace('.', ',')}{_THIN}{unit}o" if language == "fr" else f"{figure} {unit}B"
+
+
+def duration(seconds: float, language: str) -> str:
+    """A length of time for a person: 3 min 05 s; 0,8 s."""
+    if seconds < 10:
+        figure = f"{seconds:.1f} s"
+        return figure.replace(".", ",") if language == "fr" else figure
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"

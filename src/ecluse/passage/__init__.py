@@ -1,0 +1,1 @@
+"""The way of the data, one direction: extract, parcel, custody, load, reconcile, erase. The world only through a Protocol."""

@@ -1,0 +1,162 @@
+"""What authorises a migration: the signed documents, found by digest, verified, parsed, and held against the ledger (GDPR Art. 28, 29).
+
+The numbered steps, the same in the lock's lamps:
+
+ 1. the agreement, signed by both parties, holds every mention and is in force
+ 2. the instruction, signed by those it needs, is in force, not used up, not superseded, not revoked
+ 3. the classification of codes it names is signed by a biologist
+ 4. the recipient's key is certified by the target's laboratory, whose root was compared by voice or paper
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from ecluse.base.refusal import Refusal
+from ecluse.passage.migration import Act
+from ecluse.passage.site import Event, Site
+from ecluse.people.person import Person
+from ecluse.proof.keycert import Keycert, verify_keycert
+from ecluse.proof.keys import VerifyKey
+from ecluse.proof.seal import Recipient
+from ecluse.proof.sign import DOCUMENT_TYPES, Verified, verify_document
+from ecluse.terms import agreement as agreements
+from ecluse.terms import codes
+from ecluse.terms import instruction as instructions
+from ecluse.terms.agreement import Agreement
+from ecluse.terms.codes import Classification
+from ecluse.terms.instruction import Instruction
+from ecluse.terms.vocabulary import vocabulary
+
+__all__ = [
+    "AGREEMENT_SIGNED",
+    "INSTRUCTION_REVOKED",
+    "INSTRUCTION_SIGNED",
+    "RECIPIENT_COMPARED",
+    "Authority",
+    "authority",
+    "signed_agreement",
+    "signed_instruction",
+]
+
+AGREEMENT_SIGNED = "agreement.signed"
+INSTRUCTION_SIGNED = "instruction.signed"
+INSTRUCTION_REVOKED = "instruction.revoked"
+RECIPIENT_COMPARED = "recipient.compared"
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """Everything that stands behind one migration, verified."""
+
+    agreement: Agreement
+    instruction: Instruction
+    classification: Classification
+    certificate: Keycert
+
+    @property
+    def recipient(self) -> Recipient:
+        """Whom the parcel is sealed to."""
+        return Recipient.parse(self.certificate.key)
+
+
+def authority(site: Site, *, instruction: str, at: datetime, another_run: bool) -> Authority:
+    """Verify the documents behind `instruction` (a digest). `another_run`: whether one more use must still be left.
+
+    Raises the Refusal of the first step that fails.
+    """
+    events = site.journal.events()
+    ordered, signers = signed_instruction(site, instruction)
+    agreement = signed_agreement(site, ordered.agreement, at=at)  # step 1
+    uses = used(events, instruction)
+    instructions.authorise(  # step 2
+        ordered,
+        signers=signers,
+        at=at,
+        uses=uses if another_run else min(uses, ordered.limits.runs) - 1,
+        highest_version=highest_version(events, ordered.id),
+        revoked=any(
+            event.act == INSTRUCTION_REVOKED and event.body.get("instruction") == instruction
+            for event in events
+        ),
+        superseded=any(
+            event.act == INSTRUCTION_SIGNED and event.body.get("supersedes") == instruction
+            for event in events
+        ),
+        agreement_digest=agreement.digest,
+    )
+    classification = signed_codes(site, ordered.codes)  # step 3
+    certificate = compared_recipient(site, ordered, at=at)  # step 4
+    return Authority(agreement, ordered, classification, certificate)
+
+
+def signed_agreement(site: Site, digest: str, *, at: datetime) -> Agreement:
+    """Step 1. Raises Refusal `sign/...`, `agreement/...`."""
+    verified = _verified(site, digest, "agreement", threshold=2)
+    agreements.check_signers(_people(site, verified))
+    return agreements.parse(verified.payload, at=at, vocabulary=vocabulary())
+
+
+def signed_instruction(site: Site, digest: str) -> tuple[Instruction, tuple[Person, ...]]:
+    """The instruction and who signed it. Raises Refusal `sign/...`, `instruction/...`."""
+    verified = _verified(site, digest, "instruction")
+    return instructions.parse(verified.payload, vocabulary=vocabulary()), _people(site, verified)
+
+
+def signed_codes(site: Site, digest: str) -> Classification:
+    """Step 3. Raises Refusal `sign/...`, `codes/...`."""
+    verified = _verified(site, digest, "codes")
+    return codes.parse(verified.payload, vocabulary=vocabulary(), signers=_people(site, verified))
+
+
+def compared_recipient(site: Site, instruction: Instruction, *, at: datetime) -> Keycert:
+    """Step 4. Raises Refusal `recipient/not-compared`, `recipient/not-certified`, `key/...`."""
+    digest = instruction.recipients[0].certificate
+    compared = {
+        event.body.get("certificate") for event in site.journal.events() if event.act == RECIPIENT_COMPARED
+    }
+    if digest not in compared:
+        raise Refusal("recipient/not-compared", where=digest)
+    envelope = site.documents.get(digest)
+    for root in site.roots.values():
+        try:
+            return verify_keycert(envelope, root=root, at=at)
+        except Refusal as refusal:
+            if not refusal.code.startswith("sign/"):
+                raise
+    raise Refusal("recipient/not-certified", where=digest)
+
+
+def used(events: Iterable[Event], instruction: str) -> int:
+    """How many runs the ledger counts under this instruction, rehearsals too."""
+    return sum(
+        event.act == Act.INSTRUCT.value and event.body.get("instruction") == instruction for event in events
+    )
+
+
+def highest_version(events: Iterable[Event], name: str) -> int:
+    """The highest version of the instruction `name` that was ever signed here."""
+    return max(
+        (
+            event.body.get("version", 0)
+            for event in events
+            if event.act == INSTRUCTION_SIGNED and event.subject == name
+        ),
+        default=0,
+    )
+
+
+def _verified(site: Site, digest: str, name: str, *, threshold: int = 1) -> Verified:
+    keys: dict[str, VerifyKey] = {known.key.key_id: known.key for known in site.people.values()}
+    verified = verify_document(
+        site.documents.get(digest), type=DOCUMENT_TYPES[name], keys=keys, threshold=threshold
+    )
+    if verified.digest != digest:
+        raise Refusal("document/another", where=name, expected=digest, got=verified.digest)
+    return verified
+
+
+def _people(site: Site, verified: Verified) -> tuple[Person, ...]:
+    return tuple(known.person for known in site.people.values() if known.key.key_id in verified.signers)

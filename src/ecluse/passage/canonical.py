@@ -1,0 +1,283 @@
+"""From a source's raw text to canonical values, a batch at a time: exact, or the row is rejected with its reason, never changed.
+
+Decides how one reading (trim, absent, values, format) and one vocabulary type apply to a column of text, and back again for a writer.
+It does not decide which rows leave. It works on Arrow columns so that five million rows take seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ecluse.terms.mapping import Reading, layout
+from ecluse.terms.plan import Slice
+from ecluse.terms.vocabulary import Field, Vocabulary
+
+__all__ = ["ARROW", "MONTH", "SITE", "NOWHERE", "Converted", "canonical", "raw_text", "site_names"]
+
+SITE: Final = "_site"
+MONTH: Final = "_month"
+NOWHERE: Final = "-"
+
+ARROW: Final[dict[str, pa.DataType]] = {
+    "text": pa.string(),
+    "code": pa.string(),
+    "date": pa.date32(),
+    "datetime": pa.timestamp("us"),
+    "integer": pa.int64(),
+    "flag": pa.bool_(),
+    "bytes": pa.binary(),
+}
+"""How each type of the vocabulary travels in a parcel."""
+
+_TRUE: Final = pa.array(["t", "true", "TRUE", "True", "1"])
+_FALSE: Final = pa.array(["f", "false", "FALSE", "False", "0"])
+_DATE: Final = r"^\d{4}-\d{2}-\d{2}( 00:00:00(\.0+)?)?$"
+_DATETIME: Final = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(\+00(:00)?|Z)?)?$"
+_INTEGER: Final = r"^-?(0|[1-9]\d{0,17})$"
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """One raw batch converted. `moved`: the canonical fields, `_site`, `_month`. `rejected`: the raw rows whole, with a `_reason` column
+    ("field: why"). `withheld`: how many moved rows had free text kept back, by category."""
+
+    moved: pa.RecordBatch
+    rejected: pa.RecordBatch
+    withheld: dict[str, int]
+
+
+def canonical(
+    raw: pa.RecordBatch, piece: Slice, *, vocabulary: Vocabulary, lost: dict[str, set[str]]
+) -> Converted:
+    """The batch in canonical types. A row with one unreadable value is rejected whole: half a record would be a silent loss.
+
+    `lost` holds, by kind, the ids of the rows rejected before, and takes in those rejected here: a row that refers to one goes with it.
+    """
+    kind = vocabulary.kinds[piece.kind]
+    columns: dict[str, pa.Array] = {}
+    reason = pa.nulls(raw.num_rows, pa.string())
+    for name, reading in piece.fields.items():
+        values, bad, why = _field(raw.column(name), reading, kind.fields[name])
+        columns[name] = values
+        parent = kind.fields[name].parent
+        if parent and lost.get(parent):
+            orphan = pc.is_in(values, value_set=pa.array(sorted(lost[parent]), pa.string()))
+            bad, why = (orphan, "parent-rejected") if bad is None else (pc.or_(bad, orphan), why)
+        if bad is not None and pc.any(bad).as_py():
+            reason = pc.if_else(pc.and_(pc.is_null(reason), bad), f"{name}: {why}", reason)
+    columns[SITE] = site_names(raw.column(SITE), piece)
+    columns[MONTH] = raw.column(MONTH)
+    if "_changed" in raw.schema.names:
+        columns["_changed"] = raw.column("_changed")
+    moved = pa.RecordBatch.from_pydict(columns)
+    if reason.null_count == raw.num_rows:
+        return Converted(moved, _with_reason(raw.slice(0, 0), reason.slice(0, 0)), _withheld(raw))
+    keep = pc.is_null(reason)
+    dropped = pc.invert(keep)
+    if "id" in columns:
+        lost_ids = columns["id"].filter(dropped).drop_null().to_pylist()
+        lost.setdefault(piece.kind, set()).update(lost_ids)
+    return Converted(
+        moved.filter(keep),
+        _with_reason(raw.filter(dropped), reason.filter(dropped)),
+        _withheld(raw.filter(keep)),
+    )
+
+
+def site_names(raw: pa.Array, piece: Slice) -> pa.Array:
+    """The canonical sites of raw ones, "-" where there is none."""
+    return _valued(raw, piece.site or Reading())[0].fill_null(NOWHERE)
+
+
+def _withheld(raw: pa.RecordBatch) -> dict[str, int]:
+    if "_withheld" not in raw.schema.names:
+        return {}
+    counts = pc.value_counts(raw.column("_withheld").drop_null())
+    return {line["values"]: line["counts"] for line in counts.to_pylist()}
+
+
+def _with_reason(raw: pa.RecordBatch, reason: pa.Array) -> pa.RecordBatch:
+    return raw.append_column("_reason", reason)
+
+
+# --- one column -----------------------------------------------------------------------------------------------------------------------
+
+
+def _field(raw: pa.Array, reading: Reading, field: Field) -> tuple[pa.Array, pa.Array | None, str]:
+    """The canonical column, a mask of the rows that could not be read (null: none), and why."""
+    if field.type == "bytes":
+        return raw.cast(pa.binary()), None, ""
+    text, unmapped = _valued(raw, reading)
+    values, bad, why = _READERS[field.type](text, reading, field)
+    if unmapped is not None and pc.any(unmapped).as_py():
+        return values, unmapped if bad is None else pc.or_(bad, unmapped), "value-not-in-mapping"
+    if field.name == "id":
+        missing = pc.or_(pc.is_null(values), pc.equal(pc.fill_null(values, ""), ""))
+        return values, missing, "identifier-missing"
+    if field.name == "visibility":
+        # Absent visibility is read as hidden: nothing not known to be visible may become so (law-and-laboratory 6, requirement 15).
+        values = values.fill_null("hidden")
+    return values, bad, why
+
+
+def _valued(raw: pa.Array, reading: Reading) -> tuple[pa.Array, pa.Array | None]:
+    """Trim, absent, then the value table; with a mask of the values the table does not hold."""
+    text = raw
+    if reading.trim:
+        text = pc.utf8_rtrim(text, characters=" ")
+    if reading.absent:
+        text = pc.if_else(
+            pc.is_in(text, value_set=pa.array(reading.absent, pa.string())),
+            pa.scalar(None, pa.string()),
+            text,
+        )
+    if not reading.values:
+        return text, None
+    raws, canonicals = zip(*reading.values, strict=True)
+    place = pc.index_in(text, value_set=pa.array(raws, pa.string()))
+    return pa.array(canonicals, pa.string()).take(place), pc.and_(pc.is_null(place), pc.is_valid(text))
+
+
+def _text(text: pa.Array, reading: Reading, field: Field) -> tuple[pa.Array, pa.Array | None, str]:
+    return text, None, ""
+
+
+def _code(text: pa.Array, reading: Reading, field: Field) -> tuple[pa.Array, pa.Array | None, str]:
+    known = pc.is_in(text, value_set=pa.array(field.codes, pa.string()))
+    return text, pc.and_(pc.is_valid(text), pc.invert(known)), "code-not-in-vocabulary"
+
+
+def _flag(text: pa.Array, reading: Reading, field: Field) -> tuple[pa.Array, pa.Array | None, str]:
+    true, false = pc.is_in(text, value_set=_TRUE), pc.is_in(text, value_set=_FALSE)
+    values = pc.if_else(true, True, pc.if_else(false, False, pa.scalar(None, pa.bool_())))
+    return values, pc.and_(pc.is_valid(text), pc.is_null(values)), "flag-not-readable"
+
+
+def _integer(text: pa.Array, reading: Reading, field: Field) -> tuple[pa.Array, pa.Array | None, str]:
+    return _parsed(text, _INTEGER, pa.int64()) + ("integer-not-readable",)
+
+
+def _date(text: pa.Array, reading: Reading, field: Field) -> tuple[pa.Array, pa.Array | None, str]:
+    iso = _iso(text, reading)
+    values, bad = _parsed(iso, _DATE, pa.timestamp("us"))
+    return values.cast(pa.date32()), bad, "date-not-readable"
+
+
+def _datetime(text: pa.Array, reading: Reading, field: Field) -> tuple[pa.Array, pa.Array | None, str]:
+    iso = pc.replace_substring_regex(_iso(text, reading), r"(\+00(:00)?|Z)$", "")
+    return _parsed(iso, _DATETIME, pa.timestamp("us")) + ("date-not-readable",)
+
+
+_READERS: Final[dict[str, Callable[[pa.Array, Reading, Field], tuple[pa.Array, pa.Array | None, str]]]] = {
+    "text": _text,
+    "code": _code,
+    "flag": _flag,
+    "integer": _integer,
+    "date": _date,
+    "datetime": _datetime,
+}
+
+
+def _parsed(text: pa.Array, shape: str, to: pa.DataType) -> tuple[pa.Array, pa.Array | None]:
+    """The column parsed, strictly: the whole at once where every value has the shape and exists, else value by value for the odd ones."""
+    shaped = pc.fill_null(pc.match_substring_regex(text, shape), fill_value=True)
+    good = pc.if_else(shaped, text, pa.scalar(None, pa.string()))
+    try:
+        return good.cast(to), pc.invert(shaped)
+    except (
+        pa.ArrowInvalid
+    ):  # a well-shaped date that does not exist, as 2020-02-30: found one by one, on the distinct values only
+        distinct = pc.unique(good).drop_null()
+        exists = pa.array([_parses(value, to) for value in distinct], pa.bool_())
+        fine = pc.fill_null(pc.is_in(good, value_set=distinct.filter(exists)), fill_value=False)
+        values = pc.if_else(fine, good, pa.scalar(None, pa.string())).cast(to)
+        return values, pc.and_(pc.is_valid(text), pc.invert(fine))
+
+
+def _parses(value: pa.Scalar, to: pa.DataType) -> bool:
+    try:
+        value.cast(to)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _iso(text: pa.Array, reading: Reading) -> pa.Array:
+    """A fixed-width date text re-ordered into ISO by position; a text of another length is left alone, and so refused by its shape."""
+    if reading.format is None:
+        return text
+    places = layout(reading.format, where="")
+    width = len(_sample(reading.format))
+
+    def part(directive: str) -> pa.Array:
+        start, length = places[directive]
+        return pc.utf8_slice_codeunits(text, start, start + length)
+
+    parts = [pc.binary_join_element_wise(part("%Y"), part("%m"), part("%d"), "-")]
+    if "%H" in places:
+        clock = [part(directive) for directive in ("%H", "%M", "%S") if directive in places]
+        parts.append(pc.binary_join_element_wise(*clock, ":"))
+    iso = pc.binary_join_element_wise(*parts, " ") if len(parts) > 1 else parts[0]
+    if "%f" in places:
+        iso = pc.binary_join_element_wise(iso, part("%f"), ".")
+    literal = pc.equal(_blanked(text, places), _blanked(pa.array([_sample(reading.format)]), places)[0])
+    right = pc.and_(pc.equal(pc.utf8_length(text), width), literal)
+    return pc.if_else(right, iso, pc.binary_join_element_wise(text, "?", ""))
+
+
+def _sample(format: str) -> str:
+    for directive, width in (("%Y", 4), ("%m", 2), ("%d", 2), ("%H", 2), ("%M", 2), ("%S", 2), ("%f", 6)):
+        format = format.replace(directive, "0" * width)
+    return format
+
+
+def _blanked(text: pa.Array, places: dict[str, tuple[int, int]]) -> pa.Array:
+    """The text with its digits' places blanked: what is left are the separators, which must be the format's."""
+    for start, length in places.values():
+        text = pc.utf8_replace_slice(text, start, start + length, "0" * length)
+    return text
+
+
+# --- and back -------------------------------------------------------------------------------------------------------------------------
+
+
+def raw_text(values: pa.Array, reading: Reading, field: Field) -> tuple[pa.Array, pa.Array | None]:
+    """The raw text a writer puts so that `canonical` would read `values` back; with a mask of the values that cannot be told so.
+
+    The inverse of the reading: format, values, absent. A canonical value that the reading would take for "absent" cannot be written.
+    """
+    if field.type == "bytes":
+        return values, None
+    text = _written(values, reading, field)
+    bad = None
+    if reading.values:
+        raws, canonicals = zip(*reading.values, strict=True)
+        place = pc.index_in(text, value_set=pa.array(canonicals, pa.string()))
+        bad = pc.and_(pc.is_null(place), pc.is_valid(text))
+        text = pa.array(raws, pa.string()).take(place)
+    if reading.absent:
+        taken = pc.fill_null(
+            pc.is_in(text, value_set=pa.array(reading.absent, pa.string())), fill_value=False
+        )
+        taken = pc.and_(taken, pc.is_valid(text))
+        bad = taken if bad is None else pc.or_(bad, taken)
+        text = text.fill_null(reading.absent[0])
+    if reading.trim:
+        trimmed = pc.not_equal(pc.utf8_rtrim(text, characters=" "), text).fill_null(False)
+        bad = trimmed if bad is None else pc.or_(bad, trimmed)
+    return text, bad
+
+
+def _written(values: pa.Array, reading: Reading, field: Field) -> pa.Array:
+    if field.type == "flag":
+        return pc.if_else(values, "true", "false")
+    if field.type in ("date", "datetime") and reading.format is not None:
+        return pc.strftime(
+            values.cast(pa.timestamp("s" if "%f" not in reading.format else "us")), format=reading.format
+        )
+    return values.cast(pa.string())

@@ -1,0 +1,154 @@
+"""The end of a passage: revoke, expire, erase, certify; and the comparison of living keys with the ledger's tombstones at every start.
+
+Erasing is done by each site for its own places; the target's site, which holds the key, signs the certificate when all are gone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ecluse import __version__
+from ecluse.base.refusal import Refusal
+from ecluse.passage.authority import INSTRUCTION_REVOKED, signed_instruction
+from ecluse.passage.erase import Certificate, Place, erase
+from ecluse.passage.migration import Act, MigrationState, migrations
+from ecluse.passage.outbound import rejects_key
+from ecluse.passage.site import Site
+from ecluse.people.person import check_may
+from ecluse.people.role import Permission
+from ecluse.proof.keycert import verify_keycert
+from ecluse.proof.keys import SigningKey
+from ecluse.proof.sign import DOCUMENT_TYPES, digest, sign_document
+from ecluse.terms.instruction import draft_revocation
+
+__all__ = ["KEY_DESTROYED", "bury", "erase_migration", "expire_due", "revoke"]
+
+KEY_DESTROYED = "key.destroyed"
+ENDED = (MigrationState.RECONCILED, MigrationState.REVOKED, MigrationState.EXPIRED)
+
+
+def revoke(site: Site, *, by: str, key: SigningKey, instruction: str, reason: str) -> list[str]:
+    """The laboratory takes its instruction back by a signed document; the migrations it stops. Only erasure follows."""
+    check_may(site.known(by).person, Permission.REVOKE)
+    payload = draft_revocation(instruction=instruction, reason=reason, at=site.clock()).encode()
+    envelope = sign_document(payload, type=DOCUMENT_TYPES["revocation"], keys=[key])
+    site.documents.put(envelope, digest=digest(payload))
+    ordered, _ = signed_instruction(site, instruction)
+    site.record(
+        INSTRUCTION_REVOKED,
+        by=by,
+        subject=ordered.id,
+        body={"instruction": instruction, "document": digest(payload)},
+    )
+    stopped = _under(site, instruction)
+    for name in stopped:
+        site.record(Act.REVOKE.value, by=by, subject=name, body={"instruction": instruction})
+    return stopped
+
+
+def expire_due(site: Site, *, by: str) -> list[str]:
+    """Mark as expired every migration whose time to live is over, from its first reading on; which."""
+    events = site.journal.events()
+    opened = {event.subject: event.time for event in events if event.act == Act.OPEN_SOURCE.value}
+    due = []
+    for event in events:
+        if event.act != Act.DRAFT.value or event.subject not in opened:
+            continue
+        ordered, _ = signed_instruction(site, str(event.body["instruction"]))
+        end = datetime.fromisoformat(opened[event.subject]) + timedelta(days=ordered.limits.time_to_live_days)
+        state = site.migration(event.subject).state
+        if end <= site.clock() and state not in (*ENDED, MigrationState.ERASED):
+            site.record(Act.EXPIRE.value, by=by, subject=event.subject, body={"due": end.isoformat()})
+            due.append(event.subject)
+    return due
+
+
+def erase_migration(target: Site, source: Site, *, name: str, by: str) -> Certificate:
+    """Destroy the migration's keys, parcels and rejects wherever they are, look again, and sign the certificate.
+
+    The parcel's key is the instruction's: it goes when no other migration under the instruction still needs it. Raises Refusal
+    `migration/not-now` before acceptance, revocation or expiry; `erase/survived`.
+    """
+    state = target.migration(name).state
+    if state not in ENDED:
+        raise Refusal("migration/not-now", where=name, act=Act.ERASE.value, got=state.value)
+    started = target.clock()
+    instruction = str(target.bodies(Act.DRAFT.value, subject=name)[0]["instruction"])
+    ordered, _ = signed_instruction(target, instruction)
+    places = _places(target, source, name)
+    if not [other for other in _under(target, instruction) if other != name]:
+        places = [_recipient_key(target, ordered.recipients[0].certificate), *places]
+    erased = erase(places, at=started)
+    for place in places:
+        if place.keys is not None:
+            target.record(
+                KEY_DESTROYED, by=by, subject=place.folder, body={"site": place.site, "migration": name}
+            )
+    extracted = target.bodies(Act.EXTRACT.value, subject=name)
+    certificate = Certificate(
+        migration=name,
+        instruction=instruction,
+        agreement=ordered.agreement,
+        manifest=str(extracted[-1]["manifest"]) if extracted else "",
+        why=state.value,
+        person=by,
+        tool=f"ecluse {__version__}",
+        started=started.isoformat(),
+        ended=target.clock().isoformat(),
+        places=erased,
+    )
+    payload = certificate.encode()
+    envelope = sign_document(payload, type=DOCUMENT_TYPES["erasure"], keys=[target.agent, source.agent])
+    target.documents.put(envelope, digest=digest(payload))
+    target.record(
+        Act.ERASE.value, by=by, subject=name, body={"document": digest(payload), "why": state.value}
+    )
+    return certificate
+
+
+def bury(site: Site, *, by: str) -> list[str]:
+    """Destroy every living key that the ledger says is dead (a restored backup); which. Done at every start."""
+    dead = {
+        event.subject
+        for event in site.journal.events()
+        if event.act == KEY_DESTROYED and event.body.get("site") == site.name
+    }
+    risen = sorted(dead & set(site.keys.names()))
+    for name in risen:
+        site.keys.destroy(name)
+        site.record("key.resurrected", by=by, subject=name, body={"site": site.name})
+    return risen
+
+
+def _under(site: Site, instruction: str) -> list[str]:
+    """The migrations under an instruction that are still alive: neither erased nor stopped."""
+    drafted = {
+        event.subject
+        for event in site.journal.events()
+        if event.act == Act.DRAFT.value and event.body.get("instruction") == instruction
+    }
+    known = migrations(site.journal.events())
+    over = (MigrationState.ERASED, MigrationState.REVOKED, MigrationState.EXPIRED)
+    return sorted(name for name in drafted if known[name].state not in over)
+
+
+def _places(target: Site, source: Site, name: str) -> list[Place]:
+    rejects = rejects_key(name)
+    places = [
+        Place(site.name, "rejects key", keys=site.keys, folder=rejects)
+        for site in (source, target)
+        if rejects in site.keys.names()
+    ]
+    for site in (source, target):
+        places += [
+            Place(site.name, "parcel", vault=site.spool, folder=name),
+            Place(site.name, "rejects", vault=site.rejects, folder=rejects),
+            Place(site.name, "sums before", vault=site.rejects, folder=f"{name}-before"),
+        ]
+    return [*places, Place("exchange", "parcel", vault=target.custody, folder=name)]
+
+
+def _recipient_key(target: Site, certificate: str) -> Place:
+    envelope = target.documents.get(certificate)
+    cert = verify_keycert(envelope, root=target.roots[target.name], at=target.clock())
+    return Place(target.name, "parcel key", keys=target.keys, folder=cert.purpose)

@@ -1,0 +1,76 @@
+"""Custody (« dépôt ») of sealed parcels: where they are kept, blind, for days.
+
+Decides how a parcel moves whole from one vault to another and what a vault must promise. It cannot open a parcel: this module never reaches
+`proof.unseal`, which the import contracts hold for the exchange.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import BinaryIO, Final, Protocol
+
+from ecluse.base.refusal import Fault, Refusal
+
+__all__ = ["CHUNK", "Vault", "carry", "digest_of"]
+
+CHUNK: Final = 1 << 20
+
+
+class Vault(Protocol):
+    """A vault (« coffre »): folders of sealed files, named by Écluse, never by a person or a system."""
+
+    def put(self, folder: str, name: str, octets: Iterable[bytes]) -> int:
+        """Keep a new file durably and whole, or not at all; its size. Raises Refusal `vault/exists`, Fault `vault/disk-full`."""
+        ...
+
+    def open(self, folder: str, name: str) -> BinaryIO:
+        """The file for reading. Raises Refusal `vault/absent`."""
+        ...
+
+    def names(self, folder: str) -> list[str]:
+        """The names in a folder, sorted; none if the folder is not there."""
+        ...
+
+    def folders(self) -> list[str]:
+        """The folders, sorted."""
+        ...
+
+    def erase(self, folder: str) -> int:
+        """Remove a folder with all it holds, leftovers of broken writes too; how many files went. A folder not there is 0."""
+        ...
+
+
+def digest_of(vault: Vault, folder: str, name: str) -> tuple[str, int]:
+    """The SHA-256 (hex) and size of a kept file."""
+    hashed, size = hashlib.sha256(), 0
+    with vault.open(folder, name) as file:
+        while block := file.read(CHUNK):
+            hashed.update(block)
+            size += len(block)
+    return hashed.hexdigest(), size
+
+
+def carry(folder: str, *, names: Iterable[str], origin: Vault, to: Vault) -> int:
+    """Copy these files of a folder from one vault to another; files already there with the same content are left. Octets carried.
+
+    Interrupted, it is simply called again. Raises Refusal `vault/exists` when a file of another content stands there.
+    """
+    present = set(to.names(folder))
+    carried = 0
+    for name in names:
+        if name in present:
+            if digest_of(origin, folder, name) != digest_of(to, folder, name):
+                raise Refusal("vault/exists", where=f"{folder}/{name}")
+            continue
+        carried += to.put(folder, name, _blocks(origin.open(folder, name)))
+    return carried
+
+
+def _blocks(file: BinaryIO) -> Iterable[bytes]:
+    with file:
+        try:
+            while block := file.read(CHUNK):
+                yield block
+        except OSError:
+            raise Fault("vault/unreadable") from None

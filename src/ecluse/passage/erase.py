@@ -1,0 +1,139 @@
+"""Erasure (« effacement ») and its certificate: keys and bytes destroyed, a read and a decryption attempted and seen to fail.
+
+Erasing follows acceptance, revocation or the instruction's time to live, whichever comes first. Order matters: the key goes first, so that even if the
+bytes outlive it they are noise (NIST SP 800-88 rev. 2, cryptographic erase). The certificate says what, where, how, and what is not covered.
+A later start compares the keys it holds with the ledger's tombstones, so a restored backup cannot bring one back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from ecluse.base.refusal import Refusal
+from ecluse.passage.custody import Vault
+
+__all__ = ["Certificate", "Keys", "NOT_COVERED", "Place", "PlaceErased", "erase"]
+
+NOT_COVERED: Final = (
+    {
+        "fr": "le système de destination, où les données ont été reprises : c'est l'objet de la reprise",
+        "en": "the target system, which now holds the records: that is the migration's purpose",
+    },
+    {
+        "fr": "le système d'origine, dont le sort est fixé par l'instruction",
+        "en": "the source system, whose fate the instruction settles",
+    },
+    {
+        "fr": "les sauvegardes des dossiers effacés : elles ne contiennent que des colis dont la clé n'existe plus",
+        "en": "backups of the erased folders: they hold only parcels whose key no longer exists",
+    },
+    {
+        "fr": "le journal et les documents signés, conservés comme preuves : ils ne contiennent aucune donnée de patient",
+        "en": "the ledger and the signed documents, kept as evidence: they hold no patient's datum",
+    },
+)
+"""What the certificate says is not erased, and why (users-and-products 6.10). Software attests destruction; it cannot prove it of a disk."""
+
+
+class Keys(Protocol):
+    """Private keys of one site, by migration (`adapters.keystore`)."""
+
+    def names(self) -> list[str]:
+        """The keys alive."""
+        ...
+
+    def destroy(self, name: str) -> None:
+        """Overwrite and remove the key, and see that a decryption fails. Raises Refusal `key/...` if it still works."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One place to erase: at which site, its vault and folder, or the keys and the key's name."""
+
+    site: str
+    what: str
+    vault: Vault | None = None
+    folder: str = ""
+    keys: Keys | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceErased:
+    """What was done at one place. `method`: key-destroyed or files-deleted; `count`: keys or files; `verification`: what was seen after."""
+
+    site: str
+    what: str
+    method: str
+    count: int
+    at: str
+    verification: str
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The certificate of erasure (« attestation d'effacement »), ready to be signed."""
+
+    migration: str
+    instruction: str
+    agreement: str
+    manifest: str
+    why: str
+    person: str
+    tool: str
+    started: str
+    ended: str
+    places: tuple[PlaceErased, ...]
+
+    def encode(self) -> bytes:
+        """As signed: strict JSON with the fields of users-and-products 6.10."""
+        content: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__ if name != "places"}
+        content["places"] = [
+            {name: getattr(place, name) for name in place.__slots__} for place in self.places
+        ]
+        content["not_covered"] = list(NOT_COVERED)
+        content["standard"] = "NIST SP 800-88 rev. 2, cryptographic erase; GDPR Art. 28(3)(g)"
+        return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def erase(places: Sequence[Place], *, at: datetime) -> tuple[PlaceErased, ...]:
+    """Erase every place, keys first, and look again at each. Raises Refusal `erase/survived` when something is still there.
+
+    Interrupted, it is simply called again: what is gone already counts 0.
+    """
+    keys = [place for place in places if place.keys is not None]
+    folders = [place for place in places if place.vault is not None]
+    return tuple(_key(place, at=at) for place in keys) + tuple(_folder(place, at=at) for place in folders)
+
+
+def _key(place: Place, *, at: datetime) -> PlaceErased:
+    if place.keys is None:
+        raise ValueError(place.what)
+    alive = [name for name in place.keys.names() if name == place.folder]
+    for name in alive:
+        place.keys.destroy(name)
+    if place.folder in place.keys.names():
+        raise Refusal("erase/survived", where=place.site, what=place.what)
+    return PlaceErased(
+        place.site,
+        place.what,
+        "key-destroyed",
+        len(alive),
+        at.isoformat(),
+        "a decryption was attempted and failed",
+    )
+
+
+def _folder(place: Place, *, at: datetime) -> PlaceErased:
+    if place.vault is None:
+        raise ValueError(place.what)
+    count = place.vault.erase(place.folder)
+    if place.vault.names(place.folder) or place.folder in place.vault.folders():
+        raise Refusal("erase/survived", where=place.site, what=place.what)
+    return PlaceErased(
+        place.site, place.what, "files-deleted", count, at.isoformat(), "a read was attempted and failed"
+    )

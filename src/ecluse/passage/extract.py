@@ -1,0 +1,266 @@
+"""Gate 1: read what the plan names, and nothing else, from a source in one snapshot (« extraction »).
+
+The steps of `extract`, all in one snapshot; the first two refuse before a single row is sealed:
+
+ 1. every code seen within the instruction is classified by the biologist
+ 2. no column that leaves looks like a secret, whatever its name
+ 3. (by kind, parents first) the census counts every row under the rule that keeps it, or none
+ 4. rows are converted, exact or rejected; those moved are tallied and sealed, those rejected are sealed apart, for the laboratory alone
+ 5. what was moved and rejected is what the census said would leave, site by site and month by month, or the run is refused
+ 6. a statement (counts, sums, salts) is sealed as the last part
+
+The world is behind `Source` and `Snapshot`; every adapter of a source passes their one contract suite (tests/ports/test_source.py).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Final, NamedTuple, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ecluse.base.refusal import Refusal
+from ecluse.passage.canonical import MONTH, NOWHERE, SITE, canonical, site_names
+from ecluse.passage.parcel import Sealer
+from ecluse.passage.rejects import RejectVault
+from ecluse.passage.rows import body_of, pieces_of
+from ecluse.passage.statement import KindStatement, Statement
+from ecluse.passage.tally import Checksum, Group, Salts
+from ecluse.terms.catalogue import Catalogue, Privilege
+from ecluse.terms.plan import Plan, Slice
+from ecluse.terms.secrets import looks_secret
+from ecluse.terms.vocabulary import Vocabulary
+
+__all__ = ["Count", "Progress", "Snapshot", "Source", "extract"]
+
+TOO_MANY: Final = 1000
+"""From so many rejected rows on, more than a tenth of a kind rejected means that the mapping is wrong, and the run is refused."""
+
+
+class Count(NamedTuple):
+    """How many source rows, at one raw site and month ("YYYY-MM", or "-"), meet `rule` first; "" = they leave."""
+
+    rule: str
+    site: str
+    month: str
+    rows: int
+
+
+class Snapshot(Protocol):
+    """One consistent, read-only view of a source: every call sees the same instant.
+
+    Raw batches: one column for each field of the slice, named as the field, of type string (binary for `bytes` fields) holding the source's own
+    value as exact text (null = SQL NULL), before the reading's trim/absent/values/format, which `passage.canonical` applies; then
+    `_site` (raw text, "-" for patients and prescribers), `_month` (text "YYYY-MM", "-" likewise), `_changed` (ISO text, only where
+    the mapping says `changed`), `_withheld` (the category that kept this row's free texts back, else null; only where the slice has some).
+    """
+
+    def codes(self, plan: Plan, path: str) -> dict[str, int]:
+        """Every code seen in the classified field `path` of rows within period and sites, with its number of rows."""
+        ...
+
+    def census(self, plan: Plan, piece: Slice) -> Iterator[Count]:
+        """Every row of the kind's table (that meets the mapping's `where`), counted once under the first rule that holds."""
+        ...
+
+    def rows(self, plan: Plan, piece: Slice) -> Iterator[pa.RecordBatch]:
+        """The rows that leave, as raw batches of at most 131,072 rows. Raises Fault `source/...` when the connection is cut."""
+        ...
+
+
+class Source(Protocol):
+    """A system of origin (« système d'origine »), read-only."""
+
+    def catalogue(self) -> Catalogue:
+        """Tables, columns, keys, as introspected."""
+        ...
+
+    def privileges(self) -> frozenset[Privilege]:
+        """What the connected account may do, beyond what every account may."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Open one consistent view; closing it closes the gate."""
+        ...
+
+
+Progress = Callable[[str, int, int], None]
+"""Told (record kind, rows done, rows in all) as the work goes."""
+
+
+def extract(  # noqa: PLR0913 - each is one named term of the extraction
+    *,
+    snapshot: Snapshot,
+    plan: Plan,
+    sealer: Sealer,
+    rejects: RejectVault,
+    checksum: Checksum,
+    salts: Salts,
+    vocabulary: Vocabulary,
+    at: datetime,
+    since: datetime | None = None,
+    progress: Progress = lambda kind, done, total: None,
+) -> Statement:
+    """Run the plan on an open snapshot and seal what leaves. `since`: seal only the rows changed from then on (the cut-over night).
+
+    The sums always cover every row within the plan, sealed in this parcel or before. Raises Refusal `codes/unclassified`,
+    `extract/secret`, `extract/count-differs`, `extract/too-many-rejected`.
+    """
+    check_codes(snapshot, plan)  # step 1
+    check_secrets(snapshot, plan)  # step 2
+    kinds = {}
+    lost: dict[str, set[str]] = {}
+    for piece in plan.slices:
+        run = _Run(plan, piece, sealer, rejects, checksum, salts, vocabulary, lost, since)
+        kinds[piece.kind] = run.through(snapshot, progress)
+    statement = Statement(
+        at=at.isoformat(),
+        method=checksum.method,
+        salts=salts,
+        since=since.isoformat() if since else "",
+        kinds=kinds,
+    )
+    sealer.seal(statement.encode(), role="statement", kind="", rows=0)  # step 6
+    return statement
+
+
+def check_codes(snapshot: Snapshot, plan: Plan) -> None:
+    """Step 1. Raises Refusal `codes/unclassified` with the codes (a code names a test, not a person) and how many rows carry them."""
+    for path, known in plan.classified.items():
+        unknown = {code.strip() for code in snapshot.codes(plan, path)} - known
+        if unknown:
+            raise Refusal(
+                "codes/unclassified",
+                count=len(unknown),
+                got=", ".join(f"{path} {code!r}" for code in sorted(unknown)[:20]),
+            )
+
+
+def check_secrets(snapshot: Snapshot, plan: Plan) -> None:
+    """Step 2, on the first rows of each kind. Raises Refusal `extract/secret` naming the column and the reason, never a value."""
+    for piece in plan.slices:
+        first = next(iter(snapshot.rows(plan, piece)), None)
+        for name, reading in piece.fields.items():
+            column = reading.column
+            if column is None or first is None or not pa.types.is_string(first.column(name).type):
+                continue
+            reason = looks_secret(column.name, first.column(name).slice(0, 2000).drop_null().to_pylist())
+            if reason:
+                raise Refusal(
+                    "extract/secret",
+                    where=f"{piece.mapping.alias_table(column.alias)}.{column.name}",
+                    got=reason,
+                )
+
+
+class _Run:
+    """One kind's rows on their way from the snapshot to their parts."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        piece: Slice,
+        sealer: Sealer,
+        rejects: RejectVault,
+        checksum: Checksum,
+        salts: Salts,  # noqa: PLR0913
+        vocabulary: Vocabulary,
+        lost: dict[str, set[str]],
+        since: datetime | None,
+    ) -> None:
+        self.plan, self.piece, self.sealer, self.rejects = plan, piece, sealer, rejects
+        self.checksum, self.salts, self.vocabulary, self.lost, self.since = (
+            checksum,
+            salts,
+            vocabulary,
+            lost,
+            since,
+        )
+        self.statement = KindStatement(fields=tuple(piece.fields))
+        self.left: Counter[Group] = Counter()
+
+    def through(self, snapshot: Snapshot, progress: Progress) -> KindStatement:
+        """Steps 3 to 5 for this kind."""
+        expected = self._census(snapshot)
+        total = sum(expected.values())
+        done = 0
+        for batches in pieces_of(self._moved(snapshot)):
+            self.sealer.seal(
+                body_of(batches),
+                role="records",
+                kind=self.piece.kind,
+                rows=sum(batch.num_rows for batch in batches),
+            )
+            done += sum(batch.num_rows for batch in batches)
+            progress(self.piece.kind, done, total)
+        if self.left != expected:  # step 5
+            differing = sum(
+                self.left[group] != expected[group] for group in self.left.keys() | expected.keys()
+            )
+            raise Refusal(
+                "extract/count-differs",
+                where=self.piece.kind,
+                expected=total,
+                got=self.left.total(),
+                groups=differing,
+            )
+        return self.statement
+
+    def _census(self, snapshot: Snapshot) -> Counter[Group]:
+        """Step 3: what leaves, by group; the rest goes into the statement by rule."""
+        counts = list(snapshot.census(self.plan, self.piece))
+        sites = site_names(pa.array([count.site for count in counts], pa.string()), self.piece).to_pylist()
+        leaves: Counter[Group] = Counter()
+        for count, site in zip(counts, sites, strict=True):
+            group = Group(site or NOWHERE, count.month or NOWHERE)
+            if count.rule:
+                self.statement.excluded[count.rule, group] += count.rows
+            else:
+                leaves[group] += count.rows
+        return leaves
+
+    def _moved(self, snapshot: Snapshot) -> Iterator[pa.RecordBatch]:
+        """Step 4: converted rows, tallied; rejected ones sealed apart."""
+        for raw in snapshot.rows(self.plan, self.piece):
+            converted = canonical(raw, self.piece, vocabulary=self.vocabulary, lost=self.lost)
+            moved, rejected = converted.moved, converted.rejected
+            self._count(moved)
+            self.statement.sums.add(self.checksum.sums(moved, salts=self.salts))
+            self.statement.analytes.add(moved)
+            self.statement.withheld.update(converted.withheld)
+            if rejected.num_rows:
+                self._reject(rejected)
+            if self.since is not None and "_changed" in moved.schema.names:
+                moved = moved.filter(
+                    pc.fill_null(pc.greater_equal(moved.column("_changed"), self.since.isoformat(" ")), True)
+                )
+            yield moved
+
+    def _reject(self, rejected: pa.RecordBatch) -> None:
+        self._count(
+            rejected.set_column(
+                rejected.schema.get_field_index(SITE), SITE, site_names(rejected.column(SITE), self.piece)
+            )
+        )
+        for line in pc.value_counts(rejected.column("_reason")).to_pylist():
+            self.statement.rejected[line["values"]] += line["counts"]
+        self.rejects.put(self.piece.kind, rejected, place=f"{self.statement.rejected.total():09d}")
+        count = self.statement.rejected.total()
+        if count > TOO_MANY and count * 10 > self.left.total():
+            reasons = ", ".join(
+                f"{reason} ({rows})" for reason, rows in self.statement.rejected.most_common(5)
+            )
+            raise Refusal("extract/too-many-rejected", where=self.piece.kind, got=count, reasons=reasons)
+
+    def _count(self, batch: pa.RecordBatch) -> None:
+        counted = (
+            pa.table({SITE: batch.column(SITE), MONTH: batch.column(MONTH)})
+            .group_by([SITE, MONTH])
+            .aggregate([([], "count_all")])
+        )
+        for line in counted.to_pylist():
+            self.left[Group(line[SITE] or NOWHERE, line[MONTH] or NOWHERE)] += line["count_all"]

@@ -1,0 +1,315 @@
+"""The target laboratory's half of a passage: hand over, load through gate 2, read back, reconcile, accept.
+
+Each verb does one thing and appends one ledger entry; killed in the middle, it is simply called again. No step calls back.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import pyarrow as pa
+
+from ecluse.base.refusal import Refusal
+from ecluse.passage.authority import Authority, authority
+from ecluse.passage.canonical import canonical
+from ecluse.passage.custody import carry
+from ecluse.passage.extract import Progress, Snapshot
+from ecluse.passage.handover import Part, check_parcel, open_part
+from ecluse.passage.load import Loader, Target
+from ecluse.passage.migration import Act, MigrationState
+from ecluse.passage.outbound import rejects_key
+from ecluse.passage.parcel import MANIFEST, Manifest, PartLine, fingerprint, part_name, read_manifest
+from ecluse.passage.reconcile import Reconciliation, Side, reconcile
+from ecluse.passage.rejects import RejectVault
+from ecluse.passage.site import Site
+from ecluse.passage.statement import KindStatement, Statement
+from ecluse.passage.tally import Checksum, Salts, Tally
+from ecluse.people.person import check_may
+from ecluse.people.role import Permission
+from ecluse.proof.keys import SigningKey, VerifyKey
+from ecluse.proof.seal import seal
+from ecluse.proof.sign import DOCUMENT_TYPES, add_signature, sign_document, verify_document
+from ecluse.proof.unseal import Identity, unseal
+from ecluse.terms.mapping import Mapping as SystemMapping
+from ecluse.terms.plan import Plan, read_back
+from ecluse.terms.vocabulary import vocabulary
+
+__all__ = ["Received", "accept", "hand_over", "load", "measure", "receive", "reconcile_target", "roll_back"]
+
+RECONCILIATION_SIGNED = "reconciliation.signed"
+_BEFORE = "before.age"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A parcel at its recipient, verified whole: what authorises it, its manifest, its sender, the key that opens it, its statement."""
+
+    name: str
+    authority: Authority
+    manifest: Manifest
+    sender: VerifyKey
+    identity: Identity
+    statement: Statement
+
+    def part(self, site: Site, line: PartLine) -> Part:
+        """One part, opened and verified."""
+        return open_part(site.spool, self.manifest, line, sender=self.sender, identities=[self.identity])
+
+    def plan(self, mapping: SystemMapping) -> Plan:
+        """The plan that reads the same fields back from the target."""
+        records = {kind: it.fields for kind, it in self.statement.kinds.items()}
+        instruction = self.authority.instruction.digest
+        return read_back(records=records, instruction=instruction, mapping=mapping, vocabulary=vocabulary())
+
+
+def hand_over(site: Site, name: str, *, by: str, source: str) -> Manifest:
+    """Take the parcel out of custody and verify it whole (steps 1 to 4 of `handover`). Raises Refusal `parcel/...`, `sign/...`."""
+    check_may(site.known(by).person, Permission.LOAD)
+    _in_state(site, name, Act.HAND_OVER, MigrationState.DEPOSITED)
+    sender = site.agents[source]
+    with site.custody.open(name, MANIFEST) as file:
+        listed = read_manifest(file.read(), sender=sender)
+    site.spool.erase(name)
+    names = [*(part_name(part.number) for part in listed.parts), MANIFEST]
+    carry(name, names=names, origin=site.custody, to=site.spool)
+    manifest = _checked(site, name, sender)
+    site.record(Act.HAND_OVER.value, by=by, subject=name, body={"manifest": manifest.digest})
+    return manifest
+
+
+def receive(site: Site, name: str, *, source: str) -> Received:
+    """The parcel taken, verified again, and its statement opened. Raises Refusal `parcel/...`, `key/absent`."""
+    sender = site.agents[source]
+    manifest = _checked(site, name, sender)
+    behind = authority(site, instruction=manifest.instruction, at=site.clock(), another_run=False)
+    identity = site.keys.identity(behind.certificate.purpose)
+    last = open_part(site.spool, manifest, manifest.parts[-1], sender=sender, identities=[identity])
+    if last.header.role != "statement":
+        raise Refusal("parcel/statement-malformed")
+    return Received(name, behind, manifest, sender, identity, Statement.decode(last.body))
+
+
+def load(
+    site: Site,
+    received: Received,
+    *,
+    by: str,
+    target: Target,
+    before: Mapping[str, Tally] | None,
+    mapping: SystemMapping,
+    progress: Progress = lambda kind, done, total: None,
+) -> int:
+    """Open gate 2, write every part, close gate 2; the records written now. Called again, it goes on where it was.
+
+    `before`: what the target held when the gate first opened, kept sealed; None when it is known already.
+    """
+    check_may(site.known(by).person, Permission.LOAD)
+    name = received.name
+    _in_state(site, name, Act.OPEN_TARGET, MigrationState.HANDED_OVER, MigrationState.LOADED)
+    if before is not None:
+        _keep_before(site, received, before)
+    site.record(Act.OPEN_TARGET.value, by=by, subject=name, body={})
+    rejects = _rejects(site, name)
+    lost: dict[str, set[str]] = {}
+    for rejected in rejects.read([site.keys.identity(rejects_key(name))]):
+        lost.setdefault(rejected.kind, set()).update(rejected.rows.column("id").to_pylist())
+    replace = bool(received.statement.since)
+    loader = Loader(
+        target,
+        migration=name,
+        mapping=mapping,
+        vocabulary=vocabulary(),
+        rejects=rejects,
+        lost=lost,
+        replace=replace,
+    )
+    totals = {kind: it.moved for kind, it in received.statement.kinds.items()}
+    written = 0
+    done: Counter[str] = Counter()
+    for line in received.manifest.parts[:-1]:
+        part = received.part(site, line)
+        written += loader.load(line.number, lambda part=part: part)  # type: ignore[misc]
+        done[part.header.kind] += part.header.rows
+        progress(part.header.kind, done[part.header.kind], totals[part.header.kind])
+    site.record(Act.CLOSE_TARGET.value, by=by, subject=name, body={})
+    site.record(
+        Act.LOAD.value,
+        by=by,
+        subject=name,
+        body={"written": written, "rejected": {k: len(v) for k, v in lost.items()}},
+    )
+    return written
+
+
+def roll_back(
+    site: Site, received: Received, *, by: str, target: Target, mapping: SystemMapping, to: int
+) -> int:
+    """Take out of the target every batch of parts after number `to`, newest first; how many records. The gate stays open until `load`.
+
+    The parcel itself says which rows they are, so nothing else in the target is touched. Raises Refusal `migration/not-now`.
+    """
+    check_may(site.known(by).person, Permission.LOAD)
+    name = received.name
+    _in_state(site, name, Act.ROLL_BACK, MigrationState.HANDED_OVER, MigrationState.LOADED)
+    if received.statement.since:
+        raise Refusal("load/rollback-delta", where=name)
+    site.record(Act.OPEN_TARGET.value, by=by, subject=name, body={})
+    loader = Loader(
+        target,
+        migration=name,
+        mapping=mapping,
+        vocabulary=vocabulary(),
+        rejects=_rejects(site, name),
+        lost={},
+    )
+    removed = 0
+    for line in reversed(received.manifest.parts[:-1]):
+        if line.number > to:
+            removed += loader.unload(line.number, received.part(site, line))
+    if to == 0:
+        site.rejects.erase(rejects_key(name))
+    site.record(Act.ROLL_BACK.value, by=by, subject=name, body={"to": to, "removed": removed})
+    site.record(Act.CLOSE_TARGET.value, by=by, subject=name, body={})
+    return removed
+
+
+def measure(snapshot: Snapshot, plan: Plan, *, checksum: Checksum, salts: Salts) -> dict[str, Side]:
+    """Every row of the plan's kinds read from an open snapshot, converted and summed."""
+    sides: dict[str, Side] = {}
+    for piece in plan.slices:
+        side = sides[piece.kind] = Side()
+        for raw in snapshot.rows(plan, piece):
+            moved = canonical(raw, piece, vocabulary=vocabulary(), lost={}).moved
+            side.sums.add(checksum.sums(moved, salts=salts))
+            side.analytes.add(moved)
+    return sides
+
+
+def reconcile_target(
+    site: Site, received: Received, *, by: str, held: Mapping[str, Side], checksum: Checksum
+) -> Reconciliation:
+    """Hold what was read back against the source's statement; the result is signed by this site's agent and noted, good or bad."""
+    check_may(site.known(by).person, Permission.RECONCILE)
+    _in_state(site, received.name, Act.RECONCILE, MigrationState.LOADED)
+    rejected: dict[str, Tally] = {}
+    reasons: dict[str, Counter[str]] = {}
+    for kind, rows in _rejected_rows(site, received.name):
+        rejected.setdefault(kind, Tally()).add(checksum.sums(rows, salts=received.statement.salts))
+        reasons.setdefault(kind, Counter()).update(rows.column("_reason").to_pylist())
+    result = reconcile(
+        received.statement,
+        target=held,
+        before=_read_before(site, received),
+        rejected=rejected,
+        reasons=reasons,
+        method=checksum.method,
+    )
+    payload = result.encode()
+    envelope = sign_document(payload, type=DOCUMENT_TYPES["reconciliation"], keys=[site.agent])
+    verified = verify_document(
+        envelope, type=DOCUMENT_TYPES["reconciliation"], keys={site.agent.key_id: site.agent.public}
+    )
+    site.documents.put(envelope, digest=verified.digest)
+    body: dict[str, Any] = {
+        "document": verified.digest,
+        "unexplained": result.unexplained,
+        "failed": list(result.failed),
+    }
+    site.record(RECONCILIATION_SIGNED, by=by, subject=received.name, body=body)
+    return result
+
+
+def accept(site: Site, name: str, *, by: str, key: SigningKey) -> str:
+    """A biologist signs the last reconciliation, in which nothing is unexplained; the document's digest. Both copies may now be erased.
+
+    Raises Refusal `reconcile/unexplained`, `reconcile/nothing-to-accept`, `people/may-not`.
+    """
+    check_may(site.known(by).person, Permission.ACCEPT)
+    _in_state(site, name, Act.RECONCILE, MigrationState.LOADED)
+    found = site.bodies(RECONCILIATION_SIGNED, subject=name)
+    if not found:
+        raise Refusal("reconcile/nothing-to-accept", where=name)
+    last = found[-1]
+    if last["unexplained"] or last["failed"]:
+        raise Refusal(
+            "reconcile/unexplained", got=last["unexplained"], checks=", ".join(last["failed"]) or "-"
+        )
+    digest = str(last["document"])
+    site.documents.put(add_signature(site.documents.get(digest), key), digest=digest)
+    keys = {known.key.key_id: known.key for known in site.people.values()}
+    verify_document(site.documents.get(digest), type=DOCUMENT_TYPES["reconciliation"], keys=keys)
+    site.record(Act.RECONCILE.value, by=by, subject=name, body={"document": digest})
+    return digest
+
+
+def _in_state(site: Site, name: str, act: Act, *states: MigrationState) -> None:
+    state = site.migration(name).state
+    if state not in states:
+        raise Refusal("migration/not-now", where=name, act=act.value, got=state.value)
+
+
+def _checked(site: Site, name: str, sender: VerifyKey) -> Manifest:
+    """The parcel in this site's hands is the one the ledger says was extracted."""
+    extracted = site.bodies(Act.EXTRACT.value, subject=name)
+    if not extracted:
+        raise Refusal("migration/unknown", where=name)
+    said = extracted[-1]
+    earlier = [body for body in site.bodies(Act.EXTRACT.value) if body["instruction"] == said["instruction"]]
+    before = [str(body["manifest"]) for body in earlier if body["sequence"] < said["sequence"]]
+    at = site.clock()
+    behind = authority(site, instruction=str(said["instruction"]), at=at, another_run=False)
+    manifest = check_parcel(
+        site.spool,
+        name,
+        sender=sender,
+        instruction=str(said["instruction"]),
+        recipient=fingerprint([behind.recipient]),
+        sequence=int(said["sequence"]),
+        previous=before[-1] if before else "",
+        at=at,
+    )
+    if manifest.digest != said["manifest"]:
+        raise Refusal("parcel/another", where=name, what="manifest")
+    return manifest
+
+
+def _rejects(site: Site, name: str) -> RejectVault:
+    key = rejects_key(name)
+    recipient = site.keys.create(key) if key not in site.keys.names() else site.keys.identity(key).recipient
+    return RejectVault(site.rejects, key, to=recipient)
+
+
+def _rejected_rows(site: Site, name: str) -> Iterator[tuple[str, pa.RecordBatch]]:
+    for rejected in _rejects(site, name).read([site.keys.identity(rejects_key(name))]):
+        yield rejected.kind, rejected.rows
+
+
+def _before_folder(name: str) -> str:
+    return f"{name}-before"
+
+
+def _keep_before(site: Site, received: Received, before: Mapping[str, Tally]) -> None:
+    """Keep the sums of what stood in the target before, sealed to the migration's own key: they die with it."""
+    folder = _before_folder(received.name)
+    if site.rejects.names(folder):
+        return
+    octets = Statement(
+        at="", method="", salts=Salts(0, 0), since="",
+        kinds={kind: KindStatement(fields=(), sums=tally) for kind, tally in before.items()},
+    ).encode()  # fmt: skip
+    sealed = BytesIO()
+    seal((octets,), to=(received.identity.recipient,), out=sealed)
+    site.rejects.put(folder, _BEFORE, (sealed.getvalue(),))
+
+
+def _read_before(site: Site, received: Received) -> dict[str, Tally]:
+    folder = _before_folder(received.name)
+    if not site.rejects.names(folder):
+        return {}
+    with site.rejects.open(folder, _BEFORE) as file:
+        octets = b"".join(unseal(file, identities=[received.identity]))
+    return {kind: it.sums for kind, it in Statement.decode(octets).kinds.items()}

@@ -1,0 +1,253 @@
+"""From canonical records to a target's own tables: one batch of a kind becomes the rows of each table its mapping owns.
+
+Decides, from the mapping and the target's catalogue alone, which column gets what: a field through its reading turned round, the system's own
+dictionary looked up backwards, a constant, or the value the joined row needs. What cannot be written exactly is rejected with its reason. It writes nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ecluse.base.refusal import Refusal
+from ecluse.passage.canonical import ARROW, raw_text
+from ecluse.terms.catalogue import Catalogue, CatalogueColumn, CatalogueTable
+from ecluse.terms.mapping import BASE, Column, Join, KindMapping, Reading
+from ecluse.terms.vocabulary import Kind
+
+__all__ = ["Lookup", "TableRows", "Writer", "Written"]
+
+Lookup = Callable[[str, str, str], dict[str, str]]
+"""`Target.lookup`: (table, key column, value column) -> {key text: value text}."""
+
+FAMILY: Final[dict[str, pa.DataType]] = {
+    "text": pa.string(),
+    "decimal": pa.string(),
+    "integer": pa.int64(),
+    "date": pa.date32(),
+    "datetime": pa.timestamp("us"),
+    "time": pa.string(),
+    "flag": pa.bool_(),
+    "bytes": pa.binary(),
+    "float": pa.float64(),
+    "other": pa.string(),
+}
+"""The Arrow type of a column handed to a target, by the family of its own type."""
+
+_SHAPES: Final = {
+    "integer": r"^-?(0|[1-9]\d{0,17})$",
+    "decimal": r"^-?\d+(\.\d+)?$",
+    "flag": r"^(true|false|1|0|t|f)$",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TableRows:
+    """Rows for one table. `rows`: columns named as the table's, Arrow type by the column's family (text, decimal: string; integer:
+    int64; date: date32; datetime: timestamp[us]; flag: bool; bytes: binary; float: float64). `key`: the columns that tell a row apart."""
+
+    table: str
+    rows: pa.RecordBatch
+    key: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A batch ready for a target. `tables` in an order that foreign keys allow; `rejected`: the canonical rows that cannot be written, with `_reason`."""
+
+    tables: tuple[TableRows, ...]
+    records: pa.RecordBatch
+    rejected: pa.RecordBatch
+
+
+class Writer:
+    """Turns the canonical batches of one kind into table rows of one target."""
+
+    def __init__(self, kind: Kind, mapping: KindMapping, catalogue: Catalogue, lookup: Lookup) -> None:
+        self.kind, self.mapping, self.catalogue, self.lookup = kind, mapping, catalogue, lookup
+        self._dictionaries: dict[tuple[str, str, str], dict[str, str]] = {}
+        owned = [join for join in mapping.joins if join.role == "owned"]
+        self.aliases = _in_order(
+            [(BASE, mapping.table), *((join.alias, join.table) for join in owned)], catalogue
+        )
+        self.owned = owned
+
+    def write(self, batch: pa.RecordBatch) -> Written:
+        """The batch's rows for each table. A row of which one value cannot be told exactly is rejected whole."""
+        reason = pa.nulls(batch.num_rows, pa.string())
+        texts, reason = self._columns(batch, reason)
+        typed: dict[Column, pa.Array] = {}
+        for column, text in texts.items():
+            typed[column], bad = _typed(text, self._catalogue_column(column))
+            reason = _because(reason, bad, f"{column.name}: cannot-be-written")
+        keep = pc.is_null(reason)
+        whole = reason.null_count == batch.num_rows
+        records = batch if whole else batch.filter(keep)
+        rejected = batch.slice(0, 0) if whole else batch.filter(pc.invert(keep))
+        rejected = rejected.append_column("_reason", reason.drop_null())
+        if not whole:
+            typed = {column: values.filter(keep) for column, values in typed.items()}
+        return Written(self.tables(typed), records, rejected)
+
+    def tables(self, typed: dict[Column, pa.Array]) -> tuple[TableRows, ...]:
+        """The typed columns by table; the row of an owned join that holds nothing of its own is not written."""
+        tables = []
+        for alias, name in self.aliases:
+            columns = {column.name: values for column, values in typed.items() if column.alias == alias}
+            if not columns:
+                continue
+            rows = pa.RecordBatch.from_pydict(columns)
+            own = [columns[column.name] for column in self._told if column.alias == alias]
+            if alias != BASE and own:
+                rows = rows.filter(reduce(pc.or_, (pc.is_valid(values) for values in own)))
+            table = self.catalogue.tables[name]
+            tables.append(TableRows(name, rows, self._key(alias, table, columns)))
+        return tuple(tables)
+
+    @property
+    def _told(self) -> list[Column]:
+        """The columns that fields other than the record's links fill."""
+        linked = {
+            column
+            for join in self.owned
+            for joined, outer in join.on
+            for column in (Column(join.alias, joined), outer)
+        }
+        return [
+            column
+            for reading in self.mapping.fields.values()
+            if (column := reading.column) and column not in linked
+        ]
+
+    def _key(self, alias: str, table: CatalogueTable, columns: dict[str, pa.Array]) -> tuple[str, ...]:
+        if table.primary_key and set(table.primary_key) <= columns.keys():
+            return table.primary_key
+        if alias == BASE:
+            return tuple(column.name for column in self.mapping.fields["id"].columns)
+        return tuple(joined for join in self.owned if join.alias == alias for joined, _ in join.on)
+
+    def _catalogue_column(self, column: Column) -> CatalogueColumn:
+        return self.catalogue.column(
+            self.mapping.alias_table(column.alias), column.name, where=f"{self.kind.name}: {column}"
+        )
+
+    def _columns(self, batch: pa.RecordBatch, reason: pa.Array) -> tuple[dict[Column, pa.Array], pa.Array]:
+        """Every column to write, as exact text (or already typed where nothing is to be changed)."""
+        columns: dict[Column, pa.Array] = {}
+        for name, reading in self.mapping.fields.items():
+            column = reading.column
+            if column is None or name not in batch.schema.names:
+                continue
+            values = batch.column(name)
+            if column.alias in dict(self.aliases):
+                columns[column], bad = self._told_values(values, reading, name)
+                reason = _because(reason, bad, f"{name}: not-in-mapping")
+                continue
+            found = self._looked_up(values, column)
+            if found is not None and found[0] not in columns:
+                columns[found[0]] = found[1]
+                reason = _because(
+                    reason, pc.and_(pc.is_valid(values), pc.is_null(found[1])), f"{name}: unknown-in-target"
+                )
+        self._fill(batch, columns)
+        return columns, reason
+
+    def _told_values(self, values: pa.Array, reading: Reading, name: str) -> tuple[pa.Array, pa.Array | None]:
+        field = self.kind.fields[name]
+        column = reading.column
+        same = column is not None and FAMILY[self._catalogue_column(column).family] == ARROW[field.type]
+        if same and not (reading.values or reading.absent or reading.format or reading.trim):
+            return values, None
+        return raw_text(values, reading, field)
+
+    def _looked_up(self, values: pa.Array, column: Column) -> tuple[Column, pa.Array] | None:
+        """The link column of a catalogue join, found backwards from the joined value."""
+        join = next((join for join in self.mapping.joins if join.alias == column.alias), None)
+        if join is None or join.role != "catalogue" or len(join.on) != 1:
+            return None
+        joined, outer = join.on[0]
+        dictionary = self._dictionary(join, column.name, joined)
+        if not dictionary:
+            raise Refusal("target/dictionary-empty", where=f"{join.table}.{column.name}")
+        place = pc.index_in(values, value_set=pa.array(list(dictionary), pa.string()))
+        return outer, pa.array(list(dictionary.values()), pa.string()).take(place)
+
+    def _dictionary(self, join: Join, key: str, value: str) -> dict[str, str]:
+        asked = (join.table, key, value)
+        if asked not in self._dictionaries:
+            self._dictionaries[asked] = self.lookup(*asked)
+        return self._dictionaries[asked]
+
+    def _fill(self, batch: pa.RecordBatch, columns: dict[Column, pa.Array]) -> None:
+        """Constants, written fields, then what links the owned rows to the record's own."""
+        rows = batch.num_rows
+        for where in (*self.mapping.where, *(where for join in self.owned for where in join.where)):
+            if len(where.among) == 1:
+                columns.setdefault(where.column, pa.repeat(pa.scalar(where.among[0], pa.string()), rows))
+        for writing in self.mapping.writes:
+            if writing.field is not None and writing.field in batch.schema.names:
+                values = batch.column(writing.field)
+                if writing.plus:
+                    numbers = pc.if_else(
+                        pc.match_substring_regex(values, r"^\d{1,15}$"), values, pa.scalar(None, pa.string())
+                    )
+                    values = pc.add(numbers.cast(pa.int64()), writing.plus).cast(pa.string())
+                columns[writing.column] = values
+            elif writing.field is None:
+                columns[writing.column] = pa.repeat(pa.scalar(writing.constant, pa.string()), rows)
+        for join in self.owned:
+            for joined, outer in join.on:
+                here = Column(join.alias, joined)
+                if outer in columns:
+                    columns.setdefault(here, columns[outer])
+                elif here in columns:
+                    columns[outer] = columns[here]
+
+
+def _because(reason: pa.Array, bad: pa.Array | None, why: str) -> pa.Array:
+    if bad is None or not pc.any(bad).as_py():
+        return reason
+    return pc.if_else(pc.and_(pc.is_null(reason), pc.fill_null(bad, fill_value=False)), why, reason)
+
+
+def _typed(values: pa.Array, column: CatalogueColumn) -> tuple[pa.Array, pa.Array | None]:
+    """The text as the column's own type, with a mask of what that type cannot hold exactly."""
+    to = FAMILY[column.family]
+    if values.type == to and not pa.types.is_string(to):
+        return values, None
+    text = values if pa.types.is_binary(values.type) else values.cast(pa.string())
+    bad = None
+    if column.family in _SHAPES:
+        bad = pc.and_(
+            pc.is_valid(text),
+            pc.invert(pc.fill_null(pc.match_substring_regex(text, _SHAPES[column.family]), fill_value=True)),
+        )
+        text = pc.if_else(bad, pa.scalar(None, pa.string()), text)
+    if column.length is not None and column.family == "text":
+        long = pc.fill_null(pc.greater(pc.utf8_length(text), column.length), fill_value=False)
+        bad = long if bad is None else pc.or_(bad, long)
+    return text.cast(to), bad
+
+
+def _in_order(tables: list[tuple[str, str]], catalogue: Catalogue) -> list[tuple[str, str]]:
+    """The tables so that a row's parents come before it, by the catalogue's foreign keys; ties keep the mapping's order."""
+    left, ordered = list(tables), []
+    while left:
+        names = {name for _, name in left}
+        free = [
+            pair
+            for pair in left
+            if not any(
+                key.parent in names and key.parent != pair[1]
+                for key in catalogue.table(pair[1], where=pair[0]).foreign_keys
+            )
+        ]
+        for pair in free or left[:1]:
+            ordered.append(pair)
+            left.remove(pair)
+    return ordered

@@ -1,0 +1,1 @@
+"""Persons, roles and what they may do. Imports only proof and base."""

@@ -1,0 +1,1 @@
+"""One file per site: who is given which tools."""
