@@ -1,0 +1,225 @@
+"""How a column is named and read as exact text, in each dialect of SQL.
+
+Decides the expression for a column's raw text (compared octet by octet, whatever the column's collation), for its key (compared as the
+system compares keys) and for the value that leaves. Names are looked up in the catalogue and always quoted. It decides no rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sqlglot import exp
+
+from ecluse.base.refusal import Refusal
+from ecluse.terms.catalogue import Catalogue, CatalogueColumn
+from ecluse.terms.mapping import Reading
+
+__all__ = ["Dialect", "Names", "Value", "among", "both", "either", "fails", "number", "value", "word"]
+
+Dialect = Literal["sqlite", "postgres", "mysql", "duckdb"]
+
+BOUND: Final = "bound"
+TABLE: Final = "table"
+"""Marks on a tree's nodes: a literal that comes from a document, to be bound where the driver can; the table a column belongs to."""
+
+_PADDED: Final = ("char(", "character(", "character (", "bpchar")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """An expression with what is known of it: the one column it comes from, if it is one, and how the mapping reads it."""
+
+    tree: exp.Expression
+    column: CatalogueColumn | None
+    reading: Reading
+
+    def through(self, alias: str, name: str) -> Value:
+        """The same value, seen as column `name` of the subquery `alias`."""
+        return Value(exp.column(name, table=alias, quoted=True), self.column, self.reading)
+
+    @property
+    def padded(self) -> bool:
+        """Whether the column is of fixed width: its trailing blanks tell no two keys apart."""
+        native = self.column.native.lower() if self.column else ""
+        return native in ("char", "character") or native.startswith(_PADDED)
+
+    @property
+    def kinship(self) -> tuple[str, bool]:
+        """What two keys must share to be compared as they stand."""
+        return (self.column.family if self.column else "text", self.padded)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A catalogue and a dialect: every column of a query is looked up here."""
+
+    catalogue: Catalogue
+    dialect: Dialect
+
+    def table(self, name: str, alias: str, *, where: str) -> exp.Table:
+        """The table under an alias. Raises Refusal `mapping/table-absent`. In PostgreSQL "schema.table" names one out of the path."""
+        self.catalogue.table(name, where=where)
+        space, dot, bare = name.partition(".") if self.dialect == "postgres" else ("", "", name)
+        return exp.Table(
+            this=exp.to_identifier(bare if dot else name, quoted=True),
+            db=exp.to_identifier(space, quoted=True) if dot else None,
+            alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)),
+        )
+
+    def column(self, table: str, name: str, alias: str, *, where: str) -> tuple[exp.Column, CatalogueColumn]:
+        """The column under its table's alias. Raises Refusal `mapping/column-absent`."""
+        known = self.catalogue.column(table, name, where=where)
+        tree = exp.column(known.name, table=alias, quoted=True)
+        tree.meta[TABLE] = table
+        return tree, known
+
+    # --- the raw text, exactly ---------------------------------------------------------------------------------------
+
+    def text(self, tree: exp.Expression, column: CatalogueColumn | None) -> exp.Expression:
+        """The exact text of a column, as the system itself writes it."""
+        tree = tree.copy()
+        if self.dialect == "sqlite":
+            return _cast(tree, "TEXT")
+        if column is None or self.dialect == "duckdb":
+            return tree
+        if self.dialect == "postgres":
+            return _postgres_text(tree, column)
+        return _mysql_text(tree, column)
+
+    def exact(self, tree: exp.Expression) -> exp.Expression:
+        """A text compared and grouped octet by octet, whatever the column's own collation ignores."""
+        collation = {"postgres": exp.to_identifier("C", quoted=True), "mysql": exp.var("utf8mb4_nopad_bin"), "sqlite": exp.var("BINARY")}
+        if self.dialect not in collation or isinstance(tree, exp.Literal):
+            return tree
+        return exp.Collate(this=_wrapped(tree), expression=collation[self.dialect])
+
+    def raw(self, read: Value) -> exp.Expression:
+        """The value's exact text, before trim, absent and values."""
+        return self.exact(self.text(read.tree, read.column))
+
+    def trimmed(self, read: Value) -> exp.Expression:
+        """The value's exact text, after the reading's trim."""
+        if not read.reading.trim:
+            return self.raw(read)
+        return self.exact(_rtrim(self.text(read.tree, read.column)))
+
+    def known(self, read: Value) -> exp.Expression:
+        """The value is there: neither NULL nor a text that means nothing, and in the reading's table where there is one."""
+        text = self.trimmed(read)
+        if read.reading.values:
+            return among(text, [raw for raw, _ in read.reading.values if raw not in read.reading.absent])
+        there = text.is_(exp.null()).not_()
+        return both(there, among(text, read.reading.absent).not_()) if read.reading.absent else there
+
+    def one_of(self, read: Value, canonicals: Iterable[str]) -> exp.Expression:
+        """The value, once canonical, is one of these."""
+        wanted = list(canonicals)
+        if read.reading.values:
+            wanted = [raw for raw, canonical in read.reading.values if canonical in set(wanted)]
+        return among(self.trimmed(read), [text for text in wanted if text not in read.reading.absent])
+
+    def key(self, read: Value, *, plain: bool) -> exp.Expression:
+        """The value as a key: as it stands if `plain`, else as text; the blanks that pad a fixed width are no part of it."""
+        if plain and not read.reading.trim and not (read.padded and self.dialect == "duckdb"):
+            return read.tree.copy()
+        text = self.text(read.tree, read.column)
+        return self.exact(_rtrim(text) if read.padded or read.reading.trim else text)
+
+    # --- what leaves -------------------------------------------------------------------------------------------------
+
+    def leaving(self, read: Value, *, octets: bool, where: str) -> exp.Expression:
+        """The value that leaves: exact text, or octets. SQLite's leaves as it is stored: its reader writes the text.
+
+        Raises Refusal `source/octets-as-text` when octets would have to be read as text.
+        """
+        tree, column = read.tree, read.column
+        if octets:
+            return self._octets(tree, column)
+        if column is not None and column.family == "bytes" and self.dialect != "sqlite":
+            raise Refusal("source/octets-as-text", where=where, got=column.name)
+        bare = self.dialect == "sqlite" or (self.dialect == "postgres" and read.padded)
+        if bare or (self.dialect == "mysql" and column is not None and column.family == "text"):
+            return tree.copy()
+        return self.text(tree, column)
+
+    def _octets(self, tree: exp.Expression, column: CatalogueColumn | None) -> exp.Expression:
+        if (column is not None and column.family == "bytes") or self.dialect == "sqlite":
+            return tree.copy()
+        text = self.text(tree, column)
+        if self.dialect == "postgres":
+            return exp.Anonymous(this="CONVERT_TO", expressions=[text, word("UTF8")])
+        return _cast(text, "BINARY") if self.dialect == "mysql" else exp.Anonymous(this="ENCODE", expressions=[text])
+
+
+def _postgres_text(tree: exp.Expression, column: CatalogueColumn) -> exp.Expression:
+    native = column.native.lower()
+    if native == "text" or native.startswith(("character varying", "varchar")):
+        return tree
+    if Value(tree, column, Reading()).padded:  # a cast would drop the blanks; concat writes what is stored
+        written = exp.Anonymous(this="CONCAT", expressions=[tree])
+        return exp.Case().when(tree.copy().is_(exp.null()).not_(), written)
+    return _cast(tree, "TEXT")
+
+
+def _mysql_text(tree: exp.Expression, column: CatalogueColumn) -> exp.Expression:
+    native = column.native.lower()
+    if native.startswith("float"):  # six digits are shown; as a double all are
+        tree = _cast(tree, "DOUBLE")
+    elif native.startswith("bit"):
+        tree = exp.Add(this=tree, expression=number(0))
+    return exp.Cast(this=tree, to=exp.DataType(this=exp.DataType.Type.CHARACTER_SET, kind=exp.var("utf8mb4")))
+
+
+# --- small trees ------------------------------------------------------------------------------------------------------
+
+
+def word(text: str) -> exp.Literal:
+    """A text of ours."""
+    return exp.Literal.string(text)
+
+
+def number(count: int) -> exp.Literal:
+    """A number of ours."""
+    return exp.Literal.number(count)
+
+
+def value(text: str) -> exp.Literal:
+    """A text of a signed document: bound where the driver can bind it."""
+    tree = exp.Literal.string(text)
+    tree.meta[BOUND] = True
+    return tree
+
+
+def among(tree: exp.Expression, texts: Iterable[str]) -> exp.Expression:
+    """`tree` is one of these texts; of none, never."""
+    values = [value(text) for text in texts]
+    return exp.In(this=tree, expressions=values) if values else exp.false()
+
+
+def both(*conditions: exp.Expression) -> exp.Expression:
+    """All of these hold."""
+    return exp.and_(*conditions) if conditions else exp.true()
+
+
+def fails(condition: exp.Expression) -> exp.Expression:
+    """The condition is false, or cannot be told."""
+    return exp.Coalesce(this=condition, expressions=[exp.false()]).not_()
+
+
+def either(*conditions: exp.Expression) -> exp.Expression:
+    """One of these holds."""
+    return exp.or_(*conditions) if conditions else exp.false()
+
+
+def _rtrim(tree: exp.Expression) -> exp.Expression:
+    return exp.Trim(this=tree, position="TRAILING", expression=word(" "))
+
+
+def _cast(tree: exp.Expression, to: str) -> exp.Expression:
+    return exp.Cast(this=tree, to=exp.DataType.build(to, dialect="mysql" if to in ("BINARY", "DOUBLE") else None))
+
+
+def _wrapped(tree: exp.Expression) -> exp.Expression:
+    return tree if isinstance(tree, exp.Column | exp.Cast | exp.Func) else exp.paren(tree)

@@ -1,0 +1,182 @@
+"""Whether a raw date is a date, is within the period, and in which month, in each dialect of SQL.
+
+A text is compared in the source's own representation: "within the period" is being one of the period's days, written as the source writes
+them, so that nothing is converted and no such text as 20240231 can pass. Native dates of PostgreSQL and MariaDB are compared as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import MAXYEAR, date, timedelta
+from typing import Final
+
+from sqlglot import exp
+
+from ecluse.adapters.connectors.sql.columns import Names, Value, among, both, either, number, word
+from ecluse.terms.mapping import DIRECTIVES, layout
+
+__all__ = ["DateRule"]
+
+LONGEST: Final = 4_000
+"""Days: a longer period is compared as ISO text, at the price of checking that each row's date exists."""
+
+_NO_SUCH_DAY: Final = ("0230", "0231", "0431", "0631", "0931", "1131")
+_FOURS: Final = tuple(f"{year:02}" for year in range(4, 100, 4))
+_CLOCK: Final = {"%H": 24, "%M": 60, "%S": 60}
+
+
+@dataclass(frozen=True, slots=True)
+class DateRule:
+    """One raw date of a query, judged against the period `start` to `end`, inclusive."""
+
+    names: Names
+    read: Value
+    start: date
+    end: date
+
+    @property
+    def native(self) -> bool:
+        """Whether the database knows it as a date. SQLite does not: what it calls a date is a text."""
+        family = self.read.column.family if self.read.column else "text"
+        return self.names.dialect in ("postgres", "mysql") and family in ("date", "datetime") and self.read.reading.format is None
+
+    def known(self) -> exp.Expression:
+        """It is a date of the calendar, of the years 1 to 9999."""
+        there = self.names.known(self.read)
+        return both(there, self._native_known() if self.native else both(*self._shape()))
+
+    def within(self) -> exp.Expression:
+        """It is known, and within the period."""
+        if self.native:
+            return self._absent_is_not(self._native_within())
+        days = (self.end - self.start).days + 1
+        if self._only_day and 0 < days <= LONGEST:
+            return self._absent_is_not(among(self._text(), [self._written(day) for day in _days(self.start, days)]))
+        iso = self._iso()
+        return both(self.known(), exp.Between(this=iso, low=word(self.start.isoformat()), high=word(self.end.isoformat())))
+
+    def month(self) -> exp.Expression:
+        """Its month, YYYY-MM; only for a known date."""
+        if self.native:
+            return _part(self.names.text(self.read.tree, self.read.column), 0, 7)
+        return exp.DPipe(this=exp.DPipe(this=self._piece("%Y"), expression=word("-"), safe=True), expression=self._piece("%m"), safe=True)
+
+    # --- a text of fixed width ---------------------------------------------------------------------------------------
+
+    @property
+    def _only_day(self) -> bool:
+        return self.read.reading.format is not None and len(layout(self.read.reading.format, where="")) == 3
+
+    def _text(self) -> exp.Expression:
+        return self.names.trimmed(self.read)
+
+    def _piece(self, directive: str) -> exp.Expression:
+        start, width = layout(self.read.reading.format or "%Y-%m-%d", where="")[directive]
+        return _part(self._text(), start, width)
+
+    def _iso(self) -> exp.Expression:
+        tree = self._piece("%Y")
+        for directive in ("%m", "%d"):
+            tree = exp.DPipe(this=exp.DPipe(this=tree, expression=word("-"), safe=True), expression=self._piece(directive), safe=True)
+        return tree
+
+    def _written(self, day: date) -> str:
+        written = self.read.reading.format or ""
+        for directive, text in (("%Y", f"{day.year:04}"), ("%m", f"{day.month:02}"), ("%d", f"{day.day:02}")):
+            written = written.replace(directive, text)
+        return written
+
+    def _absent_is_not(self, condition: exp.Expression) -> exp.Expression:
+        absent = self.read.reading.absent
+        return both(condition, among(self.names.trimmed(self.read), absent).not_()) if absent else condition
+
+    def _shape(self) -> list[exp.Expression]:
+        """The conditions under which the text is a date: its length, its separators, its digits, a day that exists."""
+        return [*self._frame(), *self._day_exists()]
+
+    def _frame(self) -> list[exp.Expression]:
+        format = self.read.reading.format
+        length = exp.Length(this=self._text())
+        if format is None:  # an ISO date, alone or followed by a time
+            time = both(among(self._at(10, 1), (" ", "T")), among(self._at(11, 2), _two_digits(24)))
+            return [*self._separators("%Y-%m-%d"), either(length.eq(number(10)), time)]
+        places = layout(format, where="")
+        clock = [among(self._piece(directive), _two_digits(count)) for directive, count in _CLOCK.items() if directive in places]
+        if "%f" in places:
+            clock += [among(self._at(places["%f"][0] + step, 2), _two_digits(100)) for step in (0, 2, 4)]
+        return [length.eq(number(_width(format))), *self._separators(format), *clock]
+
+    def _separators(self, format: str) -> list[exp.Expression]:
+        conditions: list[exp.Expression] = []
+        position = index = 0
+        while index < len(format):
+            directive = format[index : index + 2]
+            if directive in DIRECTIVES:
+                position, index = position + DIRECTIVES[directive], index + 2
+                continue
+            conditions.append(self._at(position, 1).eq(word(format[index])))
+            position, index = position + 1, index + 1
+        return conditions
+
+    def _day_exists(self) -> list[exp.Expression]:
+        year, month, day = (self._piece(directive) for directive in ("%Y", "%m", "%d"))
+        month_day = exp.DPipe(this=month.copy(), expression=day.copy(), safe=True)
+        century, rest = _part(year.copy(), 0, 2), _part(year.copy(), 2, 2)
+        leap = either(among(rest.copy(), _FOURS), both(rest.copy().eq(word("00")), among(century.copy(), ("00", *_FOURS))))
+        return [
+            among(century.copy(), _two_digits(100)), among(rest.copy(), _two_digits(100)), year.neq(word("0000")),
+            among(month, _two_digits(13)[1:]), among(day, _two_digits(32)[1:]), among(month_day, _NO_SUCH_DAY).not_(),
+            either(month_day.copy().neq(word("0229")), leap),
+        ]  # fmt: skip
+
+    def _at(self, start: int, width: int) -> exp.Expression:
+        return _part(self._text(), start, width)
+
+    # --- a native date -----------------------------------------------------------------------------------------------
+
+    def _native_known(self) -> exp.Expression:
+        tree = self.read.tree
+        if self.names.dialect == "postgres":  # not infinite, not before Christ, not past four digits
+            return both(_from(tree, self._day(date.min)), _before(tree, "10000-01-01", self._type))
+        return both(*(exp.Anonymous(this=part, expressions=[tree.copy()]).neq(number(0)) for part in ("YEAR", "MONTH", "DAYOFMONTH")))
+
+    def _native_within(self) -> exp.Expression:
+        tree, last = self.read.tree, self.end
+        if last.year == MAXYEAR and last.month == 12 and last.day == 31:
+            return both(_from(tree, self._day(self.start)), self._native_known())
+        after = _before(tree, (last + timedelta(days=1)).isoformat(), self._type)
+        exists = [] if self.names.dialect == "postgres" else [self._native_known()]  # MariaDB holds 2024-02-00
+        return both(_from(tree, self._day(self.start)), after, *exists)
+
+    @property
+    def _type(self) -> str:
+        if self.names.dialect == "mysql":
+            return "DATETIME"
+        return "TIMESTAMPTZ" if self.read.column and "with time zone" in self.read.column.native else "TIMESTAMP"
+
+    def _day(self, day: date) -> exp.Expression:
+        return exp.Cast(this=word(day.isoformat()), to=exp.DataType.build(self._type))
+
+
+def _days(start: date, count: int) -> list[date]:
+    return [start + timedelta(days=step) for step in range(count)]
+
+
+def _part(tree: exp.Expression, start: int, width: int) -> exp.Expression:
+    return exp.Substring(this=tree, start=number(start + 1), length=number(width))
+
+
+def _two_digits(count: int) -> tuple[str, ...]:
+    return tuple(f"{value:02}" for value in range(count))
+
+
+def _width(format: str) -> int:
+    return len(format) + sum(width - 2 for directive, width in DIRECTIVES.items() if directive in format)
+
+
+def _from(tree: exp.Expression, bound: exp.Expression) -> exp.Expression:
+    return exp.GTE(this=tree.copy(), expression=bound)
+
+
+def _before(tree: exp.Expression, day: str, type: str) -> exp.Expression:
+    return exp.LT(this=tree.copy(), expression=exp.Cast(this=word(day), to=exp.DataType.build(type)))

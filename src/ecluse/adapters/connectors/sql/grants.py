@@ -1,0 +1,52 @@
+"""The least privilege: what an account needs to run a plan, read off the plan's own statements, and the GRANTs that give just that.
+
+Decides names and columns. What an account holds already, and whether it is too much, is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from sqlglot import exp
+
+from ecluse.adapters.connectors.sql.query import columns_read
+from ecluse.terms.catalogue import Catalogue, Privilege
+from ecluse.terms.plan import Plan
+
+__all__ = ["grant_statements", "grants"]
+
+
+def grants(plan: Plan, catalogue: Catalogue) -> frozenset[Privilege]:
+    """SELECT on each column that the plan reads, and nothing else."""
+    read = columns_read(plan, catalogue, catalogue.dialect)  # type: ignore[arg-type]
+    return frozenset(Privilege("SELECT", table, column) for table, columns in read.items() for column in columns)
+
+
+def grant_statements(privileges: Iterable[Privilege], account: str, dialect: Literal["postgres", "mysql"]) -> list[str]:
+    """The GRANTs, one for each act and table, names quoted. `account`: a role; for MariaDB, account or account@host (any host: %)."""
+    lines: dict[tuple[str, str], list[str]] = {}
+    for privilege in sorted(privileges):
+        lines.setdefault((privilege.act, privilege.table), []).append(privilege.column)
+    return [_grant(act, table, columns, account, dialect) for (act, table), columns in lines.items()]
+
+
+def _grant(act: str, table: str, columns: list[str], account: str, dialect: Literal["postgres", "mysql"]) -> str:
+    named = [] if columns == ["*"] else [exp.column(name, quoted=True) for name in columns]
+    space, dot, bare = table.partition(".") if dialect == "postgres" else ("", "", table)
+    tree = exp.Grant(
+        privileges=[exp.GrantPrivilege(this=exp.var(act), expressions=named)],
+        securable=exp.Table(
+            this=exp.to_identifier(bare if dot else table, quoted=True), db=exp.to_identifier(space, quoted=True) if dot else None
+        ),
+        principals=[exp.GrantPrincipal(this=_principal(account, dialect))],
+    )
+    return tree.sql(dialect=dialect)
+
+
+def _principal(account: str, dialect: Literal["postgres", "mysql"]) -> exp.Expression:
+    if dialect == "postgres":
+        return exp.to_identifier(account, quoted=True)
+    name, _, host = account.partition("@")
+    quoted = [exp.to_identifier(part, quoted=True).sql(dialect="mysql") for part in (name, host or "%")]
+    return exp.var("@".join(quoted))

@@ -1,0 +1,150 @@
+"""A plan as SQL: the rows that leave, the census of all rows, the codes seen; and the columns a plan reads.
+
+Decides the statements, as trees: no text is pasted, every name is looked up in the catalogue and quoted, and the values of documents are
+bound where the driver binds (SQLite, DuckDB), else typed literals escaped for the dialect (PostgreSQL, MariaDB). It opens no database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sqlglot import exp
+
+from ecluse.adapters.connectors.sql.columns import BOUND, TABLE, Dialect, Names, fails, word
+from ecluse.adapters.connectors.sql.relations import Frame, subquery
+from ecluse.adapters.connectors.sql.rules import NOWHERE, Rule, Rules
+from ecluse.terms.catalogue import Catalogue
+from ecluse.terms.plan import Plan, Slice
+from ecluse.terms.vocabulary import vocabulary
+
+__all__ = ["Query", "census_query", "codes_query", "columns_read", "count_query", "octets", "render", "rows_query"]
+
+CHANGED, MONTH, SITE, WITHHELD = "_changed", "_month", "_site", "_withheld"
+
+
+class Query(NamedTuple):
+    """A statement, and the values to bind by name."""
+
+    sql: str
+    values: dict[str, str]
+
+
+def octets(piece: Slice) -> frozenset[str]:
+    """The fields of a slice that hold octets, not text."""
+    fields = vocabulary().kinds[piece.kind].fields
+    return frozenset(name for name in piece.fields if fields[name].type == "bytes")
+
+
+def rows_query(plan: Plan, piece: Slice, catalogue: Catalogue, dialect: Dialect) -> exp.Select:
+    """The rows that leave, as `passage.extract.Snapshot` says. Raises Refusal `mapping/...-absent`, `source/octets-as-text`."""
+    names = Names(catalogue, dialect)
+    rules, frame = Rules(plan, names), Frame(names, piece.mapping)
+    keeping = rules.of(piece, frame)
+    withheld = rules.withheld(piece, frame)
+    outputs: dict[str, exp.Expression] = {}
+    for name, reading in piece.fields.items():
+        binary = name in octets(piece)
+        read = frame.value(reading, octets=binary)
+        tree = names.leaving(read, octets=binary, where=f"{piece.kind}.{name}")
+        if withheld is not None and name in piece.free_texts:
+            tree = exp.Case().when(withheld.copy().is_(exp.null()), tree)
+        outputs[name] = tree
+    outputs |= _place(rules, piece, frame, certain=not plan.read_back)
+    if piece.mapping.changed:
+        changed = frame.column(piece.mapping.changed)
+        outputs[CHANGED] = names.text(changed.tree, changed.column)
+    if withheld is not None:
+        outputs[WITHHELD] = withheld
+    elif piece.free_texts:
+        outputs[WITHHELD] = _nothing(dialect)
+    return frame.select(outputs, *(rule.leaves for rule in keeping if not rule.implied))
+
+
+def census_query(plan: Plan, piece: Slice, catalogue: Catalogue, dialect: Dialect) -> exp.Select:
+    """Every row that meets the mapping's `where`, under the first rule that keeps it ("" if none): rule, site, month, number of rows."""
+    names = Names(catalogue, dialect)
+    rules, frame = Rules(plan, names), Frame(names, piece.mapping)
+    outputs = {"rule": _first_rule(rules.of(piece, frame)), **_place(rules, piece, frame, certain=False)}
+    groups = [exp.column(name, table="_rows", quoted=True) for name in ("rule", SITE, MONTH)]
+    counted = exp.alias_(exp.Count(this=exp.Star()), "rows", quoted=True)
+    return exp.select(*groups, counted).from_(subquery(frame.select(outputs), "_rows")).group_by(*(group.copy() for group in groups))
+
+
+def count_query(piece: Slice, catalogue: Catalogue, dialect: Dialect) -> exp.Select:
+    """How many rows the census must count: those that meet the mapping's `where`, reached without what the rules look up."""
+    return Frame(Names(catalogue, dialect), piece.mapping).select({"rows": exp.Count(this=exp.Star())})
+
+
+def codes_query(plan: Plan, path: str, catalogue: Catalogue, dialect: Dialect) -> exp.Select:
+    """Each code of the classified field at `path`, trimmed, among the rows within period and sites, with its number of rows."""
+    kind, _, field = path.partition(".")
+    names = Names(catalogue, dialect)
+    frame = Frame(names, plan.mapping.kinds[kind])
+    scope = Rules(plan, names).scope(frame)
+    code = names.trimmed(frame.field(field))
+    seen = frame.select({"code": code}, scope.within() if scope else exp.false())
+    group = exp.column("code", table="_rows", quoted=True)
+    counted = exp.alias_(exp.Count(this=exp.Star()), "rows", quoted=True)
+    return exp.select(group, counted).from_(subquery(seen, "_rows")).group_by(group.copy())
+
+
+def columns_read(plan: Plan, catalogue: Catalogue, dialect: Dialect) -> dict[str, tuple[str, ...]]:
+    """Every table and column that any statement of the plan reads, read off the statements themselves; in the catalogue's order."""
+    read: dict[str, set[str]] = {}
+    for tree in _statements(plan, catalogue, dialect):
+        for column in tree.find_all(exp.Column):
+            table = column.meta.get(TABLE)
+            if table:
+                read.setdefault(table, set()).add(column.name)
+    order = catalogue.tables
+    return {table: tuple(name for name in order[table].columns if name in read[table]) for table in order if table in read}
+
+
+def render(tree: exp.Expression, dialect: Dialect) -> Query:
+    """The statement's text, and the values to bind."""
+    values: dict[str, str] = {}
+
+    def bound(node: exp.Expression) -> exp.Expression:
+        if not (isinstance(node, exp.Literal) and node.meta.get(BOUND)):
+            return node
+        name = f"v{len(values)}"
+        values[name] = node.name
+        return exp.Placeholder(this=name)
+
+    if dialect in ("sqlite", "duckdb"):
+        tree = tree.transform(bound)
+    return Query(tree.sql(dialect=dialect), values)
+
+
+def _statements(plan: Plan, catalogue: Catalogue, dialect: Dialect) -> Iterator[exp.Select]:
+    for piece in plan.slices:
+        yield rows_query(plan, piece, catalogue, dialect)
+        yield census_query(plan, piece, catalogue, dialect)
+    for path in dict.fromkeys((*plan.excluded, *plan.classified)):
+        yield codes_query(plan, path, catalogue, dialect)
+
+
+def _first_rule(rules: list[Rule]) -> exp.Expression:
+    case = exp.Case()
+    for rule in rules:
+        case = case.when(fails(rule.leaves), rule.name)
+    return case.else_(word("")) if rules else word("")
+
+
+def _place(rules: Rules, piece: Slice, frame: Frame, *, certain: bool) -> dict[str, exp.Expression]:
+    """The raw site and the month of a row, "-" where there is none; `certain`: only rows whose place is known are asked for."""
+    scope = None if piece.populated else rules.scope(frame)
+    if scope is None:
+        return {SITE: word(NOWHERE), MONTH: word(NOWHERE)}
+    site, month = rules.names.raw(scope.site), scope.date.month()
+    if certain:
+        return {SITE: site, MONTH: month}
+    return {
+        SITE: exp.Coalesce(this=site, expressions=[word(NOWHERE)]),
+        MONTH: exp.Case().when(scope.date.known(), month).else_(word(NOWHERE)),
+    }
+
+
+def _nothing(dialect: Dialect) -> exp.Expression:
+    return exp.Cast(this=exp.null(), to=exp.DataType.build("CHAR" if dialect == "mysql" else "TEXT", dialect=dialect))

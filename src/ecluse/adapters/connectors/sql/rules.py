@@ -1,0 +1,313 @@
+"""The plan's rules as conditions of SQL, in their order: for each, the condition under which a row may leave and the name it stays under.
+
+Decides rules 1 to 7 of `terms.plan`, and which free texts are kept back, for one plan on one system. A condition that cannot be told
+(NULL) keeps the row. It sends nothing: `query` makes statements of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from typing import Final
+
+from sqlglot import exp
+
+from ecluse.adapters.connectors.sql.columns import Names, Value, both, number, word
+from ecluse.adapters.connectors.sql.dates import DateRule
+from ecluse.adapters.connectors.sql.relations import ID, Frame, Keys, distinct, seen, subquery
+from ecluse.terms.mapping import KindMapping
+from ecluse.terms.plan import ALL, Plan, Slice
+from ecluse.terms.vocabulary import vocabulary
+
+__all__ = ["NOWHERE", "Rule", "Rules", "Scope"]
+
+NOWHERE: Final = "-"
+REQUEST, PATIENT, PRESCRIBER = "request", "patient", "prescriber"
+RANK: Final = "rank"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A row leaves if `leaves` holds; else it stays under `name`. `implied`: the later rules hold only if this one does."""
+
+    name: exp.Expression
+    leaves: exp.Expression
+    implied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where and when a row's request is: the raw site and date, as this query sees them."""
+
+    site: Value
+    date: DateRule
+    names: Names
+    sites: tuple[str, ...]
+
+    def known(self) -> exp.Expression:
+        """Both can be told."""
+        return both(self.names.known(self.site), self.date.known())
+
+    def in_sites(self) -> exp.Expression:
+        """The site is named."""
+        return self.names.one_of(self.site, self.sites)
+
+    def within(self) -> exp.Expression:
+        """Both are within the instruction."""
+        return both(self.date.within(), self.in_sites())
+
+
+class Rules:
+    """The rules of one plan on one system; each method adds to a frame what its rule has to look up."""
+
+    def __init__(self, plan: Plan, names: Names) -> None:
+        self.plan = plan
+        self.names = names
+        self.keys = Keys(names, plan.mapping)
+
+    @cached_property
+    def categories(self) -> tuple[str, ...]:
+        """The categories kept back, in the vocabulary's order: a category's rank is its place here."""
+        used = {category for codes in self.plan.excluded.values() for category, _ in codes}
+        return tuple(category for category in vocabulary().special if category in used)
+
+    def of(self, piece: Slice, frame: Frame) -> list[Rule]:
+        """Every rule that can keep a row of this kind, in order."""
+        if self.plan.read_back:
+            return []
+        rules = self._population(piece, frame) if piece.populated else self._scope_rules(frame)
+        rules += self._category(piece.kind, frame)
+        if piece.container:
+            rules += self._container(frame)
+        if self.plan.rehearse:
+            rules.append(Rule(word("rehearsal"), self._in_sample(piece.kind, frame)))
+        return rules
+
+    # --- 1 to 3: where and when ---------------------------------------------------------------------------------------
+
+    def scope(self, frame: Frame) -> Scope | None:
+        """Where and when a row's request is, from its own columns or through its request; None when the mapping cannot tell."""
+        kind = frame.kind
+        if kind.kind == REQUEST and frame.has("site") and frame.has("date"):
+            return self._scope(frame.field("site"), frame.field("date"))
+        if kind.site is not None and kind.date is not None:
+            return self._scope(frame.value(kind.site), frame.value(kind.date))
+        if kind.kind != REQUEST and frame.has(REQUEST) and {"site", "date"} <= self._request.fields.keys():
+            self._join_request(frame)
+            inner = Frame(self.names, self._request)
+            return self._scope(*(inner.field(name).through("_request", name) for name in ("site", "date")))
+        return None
+
+    def _scope(self, site: Value, date: Value) -> Scope:
+        return Scope(site, DateRule(self.names, date, self.plan.start, self.plan.end), self.names, self.plan.sites)
+
+    def _scope_rules(self, frame: Frame) -> list[Rule]:
+        scope = self.scope(frame)
+        if scope is None:
+            return [Rule(word("scope/unknown"), exp.false())]
+        return [
+            Rule(word("scope/unknown"), scope.known(), implied=True),
+            Rule(word("period"), scope.date.within()),
+            Rule(word("site"), scope.in_sites()),
+        ]
+
+    @property
+    def _request(self) -> KindMapping:
+        return self.plan.mapping.kinds.get(REQUEST, KindMapping(REQUEST, "", {}))
+
+    def _join_request(self, frame: Frame) -> None:
+        """LEFT JOIN the row's request as `_request`, once."""
+        if any(join.alias_or_name == "_request" for join in frame.joins):
+            return
+        frame.left(self._requests(), "_request", (ID, self.keys.of(frame.field(REQUEST), REQUEST)))
+
+    def _requests(self, *, within: bool = False) -> exp.Select:
+        """Every request: id, patient and prescriber as keys, site and date as they stand; or only those within the instruction."""
+        inner = Frame(self.names, self._request)
+        outputs = {
+            name: self.keys.of(inner.field(name), domain)
+            for name, domain in ((ID, REQUEST), (PATIENT, PATIENT), (PRESCRIBER, PRESCRIBER))
+            if inner.has(name)
+        }
+        outputs |= {name: inner.field(name).tree for name in ("site", "date") if inner.has(name)}
+        scope = self.scope(inner)
+        return inner.select(outputs, *([scope.within()] if within and scope else []))
+
+    # --- 4: the population ----------------------------------------------------------------------------------------------
+
+    def _population(self, piece: Slice, frame: Frame) -> list[Rule]:
+        people = self._patients() if piece.kind == PATIENT else self._prescribers(self._referring(), self._patients())
+        frame.left(people, "_population", (ID, self.keys.of(frame.field(ID), piece.kind)))
+        return [Rule(word("population"), seen("_population", ID).is_(exp.null()).not_())]
+
+    def _referring(self) -> exp.Select:
+        return self._requests(within=True)
+
+    def _named_by(self, requests: exp.Select, field: str) -> exp.Select:
+        if field not in self._request.fields:  # nobody refers to anybody
+            return exp.select(exp.alias_(exp.null(), ID, quoted=True)).where(exp.false())
+        return exp.select(exp.alias_(seen("_within", field), ID, quoted=True)).from_(subquery(requests, "_within"))
+
+    def _patients(self) -> exp.Select:
+        return distinct(self._named_by(self._referring(), PATIENT))
+
+    def _prescribers(self, requests: exp.Select, patients: exp.Select) -> exp.Select:
+        """Those the requests name, and the treating doctors of the patients, where that field is taken."""
+        named = self._named_by(requests, PRESCRIBER)
+        taken = self.plan.slice(PATIENT)
+        if taken is None or "doctor" not in taken.fields:
+            return distinct(named)
+        frame = Frame(self.names, taken.mapping)
+        frame.left(patients, "_leaving", (ID, self.keys.of(frame.field(ID), PATIENT)))
+        treating = frame.select({ID: self.keys.of(frame.field("doctor"), PRESCRIBER)}, seen("_leaving", ID).is_(exp.null()).not_())
+        return distinct(exp.union(named, treating, distinct=False))
+
+    # --- 5: special categories --------------------------------------------------------------------------------------------
+
+    def _category(self, kind: str, frame: Frame) -> list[Rule]:
+        ranks = self._ranks(kind, frame)
+        if not ranks:
+            return []
+        return [Rule(self._labelled("category/", _first(ranks)), both(*(rank.copy().is_(exp.null()) for rank in ranks)))]
+
+    def _ranks(self, kind: str, frame: Frame) -> list[exp.Expression]:
+        """The rank of the row's own code, and of each row it belongs to."""
+        ranks: list[exp.Expression] = []
+        classified = vocabulary().kinds[kind].classified
+        if classified and frame.has(classified.name) and self.plan.excluded.get(classified.path):
+            ranks.append(self._rank(frame.field(classified.name), classified.path))
+        for parent, name in self._carrying(kind):
+            alias = f"_carrying_{name}"
+            frame.left(self._carriers(parent), alias, (ID, self.keys.of(frame.field(name), parent)))
+            ranks.append(seen(alias, RANK))
+        return ranks
+
+    def _carrying(self, kind: str) -> list[tuple[str, str]]:
+        """The kinds, with the field that refers to them, whose rows' categories this kind's rows take on."""
+        mapped = self.plan.mapping.kinds
+        parents = [(field.parent, field.name) for field in vocabulary().kinds[kind].parents if field.parent and field.parent != kind]
+        return [
+            (parent, name)
+            for parent, name in parents
+            if kind in mapped and parent in mapped and name in mapped[kind].fields and (self._coded(parent) or self._carrying(parent))
+        ]
+
+    def _coded(self, kind: str) -> bool:
+        classified = vocabulary().kinds[kind].classified
+        return classified is not None and bool(self.plan.excluded.get(classified.path))
+
+    def _carriers(self, kind: str) -> exp.Select:
+        """The rows of a kind that carry a category kept back: their ids, with the first category's rank."""
+        frame = Frame(self.names, self.plan.mapping.kinds[kind])
+        ranks = self._ranks(kind, frame)
+        carried = frame.select({ID: self.keys.of(frame.field(ID), kind), RANK: _first(ranks)})
+        return _least(carried, f"_{kind}")
+
+    def _rank(self, code: Value, path: str) -> exp.Expression:
+        case = exp.Case()
+        for category, codes in self.plan.excluded[path]:
+            case = case.when(self.names.one_of(code, codes), number(self.categories.index(category)))
+        return case
+
+    def _labelled(self, prefix: str, rank: exp.Expression) -> exp.Expression:
+        case = exp.Case(this=rank.copy())
+        for place, category in enumerate(self.categories):
+            case = case.when(number(place), word(prefix + category))
+        return case
+
+    # --- 6: containers, and free texts kept back --------------------------------------------------------------------------
+
+    def _container(self, frame: Frame) -> list[Rule]:
+        if self.plan.containers == (ALL,):
+            return [Rule(word(f"container/{ALL}"), exp.false())]
+        if not self.categories:
+            return []
+        rank = self._mark(frame)
+        if rank is None:
+            return [Rule(word(f"container/{ALL}"), exp.false())]
+        return [Rule(self._labelled("container/", rank), rank.copy().is_(exp.null()))]
+
+    def withheld(self, piece: Slice, frame: Frame) -> exp.Expression | None:
+        """The category that keeps the row's free texts back, as a text or NULL; None where nothing can be kept back."""
+        if self.plan.read_back or not piece.free_texts or not (self.categories or self.plan.containers):
+            return None
+        rank = self._mark(frame) if self.plan.containers != (ALL,) else None
+        return word(ALL) if rank is None else self._labelled("", rank)
+
+    def _mark(self, frame: Frame) -> exp.Expression | None:
+        """The rank of the first category among all that the row's request (for a patient: any of them) holds; None: cannot be told."""
+        if any(join.alias_or_name == "_marked" for join in frame.joins):
+            return seen("_marked", RANK)
+        if frame.kind.kind == PATIENT:
+            if PATIENT not in self._request.fields:
+                return None
+            frame.left(self._marked_patients(), "_marked", (ID, self.keys.of(frame.field(ID), PATIENT)))
+            return seen("_marked", RANK)
+        name = ID if frame.kind.kind == REQUEST else REQUEST
+        if not frame.has(name):
+            return None
+        frame.left(self._marked(), "_marked", (ID, self.keys.of(frame.field(name), REQUEST)))
+        return seen("_marked", RANK)
+
+    def _marked(self) -> exp.Select:
+        """The requests that hold a test or an act of a category kept back."""
+        parts = []
+        for kind in self.plan.tests:
+            classified = vocabulary().kinds[kind.kind].classified
+            if classified is None or not self.plan.excluded.get(classified.path):
+                continue
+            frame = Frame(self.names, kind)
+            codes = [code for _, codes in self.plan.excluded[classified.path] for code in codes]
+            code = frame.field(classified.name)
+            outputs = {ID: self.keys.of(frame.field(REQUEST), REQUEST), RANK: self._rank(code, classified.path)}
+            parts.append(frame.select(outputs, self.names.one_of(code, codes)))
+        return _least(reduce(lambda left, right: exp.union(left, right, distinct=False), parts), "_tests")
+
+    def _marked_patients(self) -> exp.Select:
+        outer = exp.select(exp.alias_(seen("_request", PATIENT), ID, quoted=True), exp.alias_(seen("_marks", RANK), RANK, quoted=True))
+        on = exp.EQ(this=seen("_request", ID), expression=seen("_marks", ID))
+        query = outer.from_(subquery(self._requests(), "_request")).join(subquery(self._marked(), "_marks"), on=on)
+        return _least(query, "_patients")
+
+    # --- 7: a rehearsal ---------------------------------------------------------------------------------------------------
+
+    def _in_sample(self, kind: str, frame: Frame) -> exp.Expression:
+        """The row belongs to one of the sample's patients."""
+        if kind == PRESCRIBER:
+            return self._prescriber_in_sample(frame)
+        if kind == PATIENT:
+            tree = self.keys.of(frame.field(ID), PATIENT)
+        elif PATIENT not in self._request.fields or not (kind == REQUEST or frame.has(REQUEST)):
+            return exp.false()
+        elif kind == REQUEST:
+            tree = self.keys.of(frame.field(PATIENT), PATIENT)
+        else:
+            self._join_request(frame)
+            tree = seen("_request", PATIENT)
+        frame.left(self._sample(), "_sample", (ID, tree))
+        return seen("_sample", ID).is_(exp.null()).not_()
+
+    def _sample(self) -> exp.Select:
+        """The first ids, as text, of the patients within the instruction."""
+        read = Frame(self.names, self._request).field(PATIENT) if PATIENT in self._request.fields else None
+        text = self.names.text(seen("_people", ID), read.column if read else None)
+        people = exp.select(seen("_people", ID)).from_(subquery(self._patients(), "_people"))
+        return people.order_by(exp.Ordered(this=self.names.exact(text))).limit(self.plan.rehearse)
+
+    def _prescriber_in_sample(self, frame: Frame) -> exp.Expression:
+        requests = exp.select(seen("_all", PRESCRIBER)) if PRESCRIBER in self._request.fields else exp.select(exp.null())
+        on = exp.EQ(this=seen("_all", PATIENT), expression=seen("_few", ID))
+        requests = requests.from_(subquery(self._referring(), "_all")).join(subquery(self._sample(), "_few"), on=on)
+        frame.left(self._prescribers(requests, self._sample()), "_sample", (ID, self.keys.of(frame.field(ID), PRESCRIBER)))
+        return seen("_sample", ID).is_(exp.null()).not_()
+
+
+def _first(ranks: list[exp.Expression]) -> exp.Expression:
+    return ranks[0] if len(ranks) == 1 else exp.Coalesce(this=ranks[0].copy(), expressions=[rank.copy() for rank in ranks[1:]])
+
+
+def _least(query: exp.Select | exp.Union, alias: str) -> exp.Select:
+    """Each key of a query once, with the least rank it has there."""
+    key, rank = seen(alias, ID), seen(alias, RANK)
+    least = exp.alias_(exp.Min(this=rank), RANK, quoted=True)
+    return exp.select(key, least).from_(subquery(query, alias)).where(rank.copy().is_(exp.null()).not_()).group_by(key.copy())
