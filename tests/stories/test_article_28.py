@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ from ecluse.base.refusal import Refusal
 from ecluse.people.person import Person
 from ecluse.people.role import Role
 from ecluse.terms.agreement import GROUPS, MENTIONS, Mention, check, check_signers, parse, template
+from ecluse.terms.instruction import SpecialCategory, check_covered
+from ecluse.terms.instruction import parse as parse_instruction
 from ecluse.terms.vocabulary import vocabulary
 from ecluse.terms.writing import written
-from tests.documents import AGREEMENT, AT, BIOLOGIST, ENGINEER, REPRESENTATIVE
+from tests.documents import AGREEMENT, AT, BIOLOGIST, ENGINEER, INSTRUCTION, REPRESENTATIVE
 
 WRITTEN = tomllib.loads(AGREEMENT)
 NEEDED = [
@@ -160,3 +163,19 @@ def test_an_engineer_cannot_sign_the_agreement() -> None:
     """Who carries out the migration does not sign the contract that allows it."""
     with pytest.raises(Refusal, match="people/may-not"):
         check_signers([BIOLOGIST, REPRESENTATIVE, ENGINEER])
+
+
+def test_the_instruction_asks_for_nothing_beyond_the_agreement() -> None:
+    """An instruction that takes, or names, a type of data that the parties did not write down is refused, and the type named."""
+    agreement = parse(AGREEMENT.encode(), at=AT, vocabulary=vocabulary())
+    instruction = parse_instruction(INSTRUCTION.encode(), vocabulary=vocabulary())
+    check_covered(instruction, agreement=agreement, vocabulary=vocabulary())
+    beyond = replace(
+        instruction,
+        special=(SpecialCategory("HIV", "continuité du suivi"),),
+        records={**instruction.records, "invoice": ("id", "request", "act")},
+    )
+    with pytest.raises(Refusal, match="instruction/not-covered") as caught:
+        check_covered(beyond, agreement=agreement, vocabulary=vocabulary())
+    assert caught.value.values["got"] == "BILL, HIV"
+    assert caught.value.message("fr") != caught.value.message("en")

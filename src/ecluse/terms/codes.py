@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 from ecluse.base.refusal import Refusal
@@ -43,7 +44,7 @@ class LocalCode:
 class Classification:
     """All codes that a biologist classified, by list and code. `digest` is that of the exact bytes that were signed."""
 
-    lines: Mapping[tuple[str, str], LocalCode]
+    lines: Mapping[tuple[str, str], LocalCode] = field(hash=False)
     digest: str = field(default="", compare=False)
 
     def codes(self, path: str) -> frozenset[str]:
@@ -97,7 +98,7 @@ def parse(payload: bytes, *, vocabulary: Vocabulary, signers: Iterable[Person]) 
             raise Refusal("codes/classified-twice", system=line.system, got=quoted(line.code))
         codes[line.system, line.code] = line
     table.end()
-    return Classification(codes, digest_of(payload))
+    return Classification(MappingProxyType(codes), digest_of(payload))
 
 
 def _line(row: Table, vocabulary: Vocabulary) -> LocalCode:

@@ -29,6 +29,7 @@ def test_a_classification_reads_back() -> None:
     assert classification.digest.startswith("sha256:")
     assert classification.codes("result.code") == {"VIH", "BHCG", "NA", ' x\\"é'}
     assert classification.codes("invoice.act") == {"0388"}
+    assert hash(classification) == hash(read(""))
 
 
 def test_every_classified_field_has_its_list() -> None:

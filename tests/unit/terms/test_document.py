@@ -7,6 +7,7 @@ import re
 import pytest
 
 from ecluse.base.refusal import Refusal
+from ecluse.proof.sign import digest as signed_digest
 from ecluse.terms.document import LARGEST, Table, digest_of, quoted, read
 
 
@@ -89,3 +90,8 @@ def test_a_text_keeps_its_shape() -> None:
 def test_a_digest_names_its_function() -> None:
     """The digest of exact bytes is written with the name of its function."""
     assert digest_of(b"") == "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def test_a_digest_is_the_one_that_was_signed() -> None:
+    """What is read is named by the same digest as what was signed, so that either names the other."""
+    assert digest_of(b"an instruction") == signed_digest(b"an instruction")

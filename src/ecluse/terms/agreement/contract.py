@@ -57,7 +57,7 @@ class Agreement:
     end: date | None
     event: str | None
     data_types: frozenset[str]
-    safeguards: Mapping[str, tuple[str, ...]]
+    safeguards: Mapping[str, tuple[str, ...]] = field(hash=False)
     measures: tuple[str, ...]
     other_processors: tuple[OtherProcessor, ...]
     breach_delay_hours: int
@@ -65,7 +65,7 @@ class Agreement:
     end_choice: str
     end_delay_days: int
     hosting_places: tuple[str, ...]
-    mentions: Mapping[str, Any] = field(repr=False)
+    mentions: Mapping[str, Any] = field(repr=False, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +190,9 @@ def _held_to_the_others(
 ) -> Finding:
     """The finding, once its value is held to the rules between mentions. A mention already wanting keeps its verdict."""
     rule = _RULES.get(finding.mention.key)
-    sound = {each.mention.key: values[each.mention.key] for each in findings if each.verdict == "found"}
     if finding.verdict != "found" or rule is None:
         return finding
+    sound = {each.mention.key: values[each.mention.key] for each in findings if each.verdict == "found"}
     return rule(finding, sound, today, vocabulary)
 
 

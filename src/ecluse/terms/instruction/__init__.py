@@ -1,7 +1,7 @@
 """The instruction (« instruction documentée », GDPR Art. 28(3)(a) and 29): what may leave, named field by field, and until when.
 
 `content` holds its frozen values, `grammar` reads its exact bytes, `naming` says what may be named and what must be named together, `writing` drafts
-its text, `authority` decides whether it may be used now, `sheet` is the page that a biologist reads.
+its text, `coverage` holds it to the agreement, `authority` decides whether it may be used now, `sheet` is the page that a biologist reads.
 """
 
 from ecluse.terms.instruction.authority import authorise
@@ -19,6 +19,7 @@ from ecluse.terms.instruction.content import (
     SpecialCategory,
     System,
 )
+from ecluse.terms.instruction.coverage import check_covered
 from ecluse.terms.instruction.grammar import parse
 from ecluse.terms.instruction.revocation import Revocation, draft_revocation, parse_revocation
 from ecluse.terms.instruction.sheet import Line, Preview, Section, page
@@ -42,6 +43,7 @@ __all__ = [
     "SpecialCategory",
     "System",
     "authorise",
+    "check_covered",
     "draft",
     "draft_revocation",
     "page",
