@@ -56,13 +56,13 @@ def digest(payload: bytes) -> str:
     return f"sha256:{hashlib.sha256(payload).hexdigest()}"
 
 
-def pae(type: str, payload: bytes) -> bytes:  # noqa: A002  (DSSE's own word, here and below)
+def pae(type: str, payload: bytes) -> bytes:
     """What is signed: DSSE's pre-authentication encoding of a payload type and a payload."""
     named = type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(named), named, len(payload), payload)
 
 
-def sign_document(payload: bytes, *, type: str, keys: Sequence[SigningKey]) -> bytes:  # noqa: A002
+def sign_document(payload: bytes, *, type: str, keys: Sequence[SigningKey]) -> bytes:
     """The envelope of `payload`, a document of `type` (a name of DOCUMENT_TYPES), signed by each of `keys`.
 
     Raises Refusal `sign/unknown-type`, `sign/no-key`, or `sign/too-large` when the envelope would pass 1 MiB.
@@ -84,7 +84,7 @@ def add_signature(envelope: bytes, key: SigningKey) -> bytes:
 
 
 def verify_document(
-    envelope: bytes, *, type: str, keys: Mapping[str, VerifyKey], threshold: int = 1  # noqa: A002
+    envelope: bytes, *, type: str, keys: Mapping[str, VerifyKey], threshold: int = 1
 ) -> Verified:
     """The document of `envelope`, once `threshold` distinct keys among `keys` (by any name) have signed it as a `type`.
 

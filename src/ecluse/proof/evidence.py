@@ -1,0 +1,259 @@
+"""Verify a ledger from files alone: every entry and body hashed again, every head and cosignature judged.
+
+Layout: `ledger/entries.jsonl` (one leaf a line), `ledger/bodies.jsonl` (seq, salt and body of what was not forgotten), `ledger/checkpoints` (signed
+notes) and `ledger/policy.json` (log key, witness keys, quorum). Heads are never trusted alone: the root is rebuilt from the entries. Reads as a
+stream. This module decides whether the files are one whole, signed history; what the entries may say is judged by the steps built on top.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import BinaryIO, Final, TypeAlias
+
+from ecluse.base.refusal import Refusal
+from ecluse.proof.canonical import canonical_json, strict_json
+from ecluse.proof.entry import Entry, commitment_to
+from ecluse.proof.ledger import Ledger
+from ecluse.proof.note import (
+    COSIGNER,
+    LOG,
+    Checkpoint,
+    Cosigned,
+    NoteKey,
+    join_notes,
+    split_notes,
+    verify_checkpoint,
+    verify_cosignature,
+)
+from ecluse.proof.tree import Frontier, leaf_hash
+
+__all__ = ["KO", "OK", "SKIPPED", "Open", "Policy", "Step", "export_ledger", "held", "verify_ledger"]
+
+OK: Final = "OK"
+KO: Final = "KO"
+SKIPPED: Final = "SKIPPED"
+ENTRIES: Final = "ledger/entries.jsonl"
+BODIES: Final = "ledger/bodies.jsonl"
+CHECKPOINTS: Final = "ledger/checkpoints"
+POLICY: Final = "ledger/policy.json"
+
+Open: TypeAlias = Callable[[str], BinaryIO]
+"""Opens a file of the bundle by its name; raises KeyError when it is not there."""
+
+_BODY: Final = re.compile(rb'\{"seq":(0|[1-9][0-9]{0,15}),"salt":"([0-9a-f]{64})","body":(\{.*\})\}\n')
+_LONGEST: Final = 1 << 17  # octets of a line: a body of 64 KiB and its salt fit
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One numbered step of the verification; `detail` holds counts and places, in English, never a body."""
+
+    number: int
+    name: str
+    outcome: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Whose signatures are believed: the log's key, the witnesses' keys, and how many witnesses must have seen the newest head."""
+
+    log: NoteKey
+    witnesses: tuple[NoteKey, ...] = ()
+    quorum: int = 0
+
+    def __post_init__(self) -> None:
+        kinds = {witness.kind for witness in self.witnesses} | {COSIGNER}
+        distinct = {witness.key for witness in self.witnesses}
+        if self.log.kind != LOG or kinds != {COSIGNER} or not 0 <= self.quorum <= len(distinct) == len(self.witnesses):
+            raise Refusal("ledger/policy-malformed")
+
+    @classmethod
+    def parse(cls, octets: bytes) -> Policy:
+        """From its JSON. Raises Refusal `ledger/policy-malformed`, `ledger/note-key-malformed`, `sign/json-malformed`."""
+        match strict_json(octets):
+            case {"log": str(log), "quorum": int(quorum), "witnesses": list(witnesses), **more} if not more:
+                return cls(NoteKey.parse(log), tuple(NoteKey.parse(str(each)) for each in witnesses), quorum)
+        raise Refusal("ledger/policy-malformed")
+
+    def encode(self) -> bytes:
+        """Its JSON."""
+        return canonical_json(
+            {"log": self.log.encode(), "quorum": self.quorum, "witnesses": [each.encode() for each in self.witnesses]}
+        )
+
+
+def export_ledger(ledger: Ledger, *, witnesses: Sequence[NoteKey] = (), quorum: int = 0) -> dict[str, bytes]:
+    """The four files of `ledger`, by name."""
+    entries, bodies = io.BytesIO(), io.BytesIO()
+    notes = list(ledger.checkpoints()) or [ledger.checkpoint()]
+    for row in ledger.rows():
+        entries.write(row.leaf + b"\n")
+        if row.salt is not None and row.body is not None:
+            bodies.write(b'{"seq":%d,"salt":"%b","body":%b}\n' % (row.seq, row.salt.hex().encode(), row.body))
+    return {
+        ENTRIES: entries.getvalue(),
+        BODIES: bodies.getvalue(),
+        CHECKPOINTS: join_notes(notes),
+        POLICY: Policy(ledger.log, tuple(witnesses), quorum).encode(),
+    }
+
+
+def held(files: Mapping[str, bytes]) -> Open:
+    """Files held in memory, as `verify_ledger` opens them."""
+    return lambda name: io.BytesIO(files[name])
+
+
+def verify_ledger(opened: Open, *, policy: Policy | None = None, first: int = 1) -> list[Step]:
+    """The steps, numbered from `first`, each OK, KO, or SKIPPED when an earlier one took away what it needs. Never raises for bad evidence.
+
+    `policy` is the verifier's own; without it the bundle's is used, which proves only that the bundle agrees with itself.
+    """
+    found = _Found(policy=policy)
+    steps: list[Step] = []
+    for number, (name, verb) in enumerate(_STEPS, start=first):
+        try:
+            detail = verb(opened, found)
+        except KeyError:
+            steps.append(Step(number, name, KO, "a file of the bundle is lacking"))
+        except Refusal as refusal:
+            steps.append(Step(number, name, KO, refusal.message()))
+        except _Skipped as skipped:
+            steps.append(Step(number, name, SKIPPED, str(skipped)))
+        else:
+            steps.append(Step(number, name, OK, detail))
+    return steps
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the steps learn from each other."""
+
+    policy: Policy | None
+    notes: list[tuple[bytes, Checkpoint]] = field(default_factory=list)
+    roots: dict[int, bytes] = field(default_factory=dict)
+    size: int | None = None
+
+
+class _Skipped(Exception):
+    pass
+
+
+def _check_policy(opened: Open, found: _Found) -> str:
+    whose = "given by the verifier"
+    if found.policy is None:
+        found.policy = Policy.parse(_whole(opened, POLICY))
+        whose = "taken from the bundle itself: compare its fingerprint by voice"
+    return f"log key {found.policy.log.key.fingerprint()}, {found.policy.quorum} witness(es) asked for, {whose}"
+
+
+def _check_heads(opened: Open, found: _Found) -> str:
+    if found.policy is None:
+        raise _Skipped("no policy says whose signature to expect")
+    heads = [(note, verify_checkpoint(note, log=found.policy.log)) for note in split_notes(_whole(opened, CHECKPOINTS))]
+    if not heads:
+        raise Refusal("ledger/evidence-lacking", where=CHECKPOINTS)
+    found.notes = heads
+    return f"{len(heads)} signed head(s), the newest over {max(head.size for _, head in heads)} entries"
+
+
+def _check_entries(opened: Open, found: _Found) -> str:
+    wanted = {head.size for _, head in found.notes}
+    edge, time = Frontier(), ""
+    with opened(ENTRIES) as file:
+        for line in _lines(file, ENTRIES):
+            if edge.size in wanted:
+                found.roots[edge.size] = edge.root()
+            entry = Entry.parse(line[:-1])
+            if entry.seq != edge.size:
+                raise Refusal("ledger/evidence-order", where=ENTRIES, line=edge.size + 1)
+            said = line[-23:-3].decode()  # written in one way, instants compare as text
+            if said < time:
+                raise Refusal("ledger/evidence-order", where=ENTRIES, line=edge.size + 1)
+            time = said
+            edge.append(leaf_hash(line[:-1]))
+    found.roots[edge.size] = edge.root()
+    found.size = edge.size
+    return f"{edge.size} entries, in order, hashed into one tree"
+
+
+def _check_roots(_opened: Open, found: _Found) -> str:
+    if found.size is None or not found.notes:
+        raise _Skipped("entries or heads could not be read")
+    newest = max(head.size for _, head in found.notes)
+    if newest != found.size:
+        raise Refusal("ledger/evidence-cut", got=found.size, expected=newest)
+    if any(found.roots[head.size] != head.root for _, head in found.notes):
+        raise Refusal("ledger/altered")
+    return f"{len(found.notes)} head(s) equal the root rebuilt from the entries"
+
+
+def _check_bodies(opened: Open, found: _Found) -> str:
+    if found.size is None:
+        raise _Skipped("entries could not be read")
+    told = 0
+    with opened(ENTRIES) as entries, opened(BODIES) as bodies:
+        leaves = _lines(entries, ENTRIES)
+        seq = -1
+        for told, line in enumerate(_lines(bodies, BODIES), start=1):
+            match = _BODY.fullmatch(line)
+            if match is None or int(match[1]) <= seq or int(match[1]) >= found.size:
+                raise Refusal("ledger/evidence-order", where=BODIES, line=told)
+            leaf = b""
+            while seq < int(match[1]):
+                leaf, seq = next(leaves), seq + 1
+            if commitment_to(match[3], salt=bytes.fromhex(match[2].decode())) != Entry.parse(leaf[:-1]).commitment:
+                raise Refusal("ledger/body-altered", seq=seq)
+    return f"{told} bodies are the ones appended, {found.size - told} forgotten"
+
+
+def _check_witnesses(_opened: Open, found: _Found) -> str:
+    if found.policy is None or not found.notes:
+        raise _Skipped("no head, or no policy says whose cosignature to expect")
+    if not found.policy.quorum:
+        raise _Skipped("the policy asks for no witness: newest entries could have been cut")
+    newest = max(head.size for _, head in found.notes)
+    seen = {
+        cosigned.name: cosigned.at.isoformat()
+        for note, head in found.notes if head.size == newest
+        for witness in found.policy.witnesses
+        for cosigned in _cosigned(note, witness)
+    }
+    if len(seen) < found.policy.quorum:
+        raise Refusal("ledger/evidence-unwitnessed", got=len(seen), expected=found.policy.quorum)
+    return "newest head seen by " + ", ".join(f"{name} at {at}" for name, at in sorted(seen.items()))
+
+
+_STEPS: Final = (
+    ("policy", _check_policy),
+    ("signed heads", _check_heads),
+    ("entries", _check_entries),
+    ("heads against entries", _check_roots),
+    ("bodies", _check_bodies),
+    ("witnesses", _check_witnesses),
+)
+"""The order in which a ledger is verified, the same in the specification, here and in the output."""
+
+
+def _cosigned(note: bytes, witness: NoteKey) -> Iterator[Cosigned]:
+    """The witness's cosignature, when it is there and holds."""
+    with suppress(Refusal):
+        yield verify_cosignature(note, witness=witness)
+
+
+def _whole(opened: Open, name: str) -> bytes:
+    with opened(name) as file:
+        return file.read()
+
+
+def _lines(file: BinaryIO, name: str) -> Iterator[bytes]:
+    number = 0
+    while line := file.readline(_LONGEST):
+        number += 1
+        if not line.endswith(b"\n"):
+            raise Refusal("ledger/evidence-order", where=name, line=number)
+        yield line
