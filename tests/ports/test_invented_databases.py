@@ -124,16 +124,27 @@ def test_an_unknown_kind_of_database_is_refused() -> None:
     """An address that is neither SQLite, PostgreSQL nor MariaDB is refused before anything is made."""
     with pytest.raises(Refusal) as refusal:
         fill("oracle://somewhere", patients=1, seed=1)
-    assert (refusal.value.code, refusal.value.exit) == ("invent/address", 2)
+    assert (refusal.value.code, refusal.value.exit) == ("address/unknown-system", 2)
 
 
-def test_a_database_that_does_not_open_is_a_fault_that_tells_no_address(tmp_path: Path) -> None:
-    """A database that cannot be opened is a fault worth a retry, and its message holds neither path nor password."""
+def test_a_database_that_does_not_open_is_a_fault(tmp_path: Path) -> None:
+    """A database that cannot be reached is a fault worth a retry, and no folder is made for it."""
     with pytest.raises(Fault) as fault:
         fill(f"sqlite:///{tmp_path / 'absent' / 'a.db'}", patients=1, seed=1)
-    assert fault.value.code == "invent/database"
-    assert fault.value.retry
-    assert str(tmp_path) not in str(fault.value)
+    assert fault.value.code == "address/not-reached"
+    assert not (tmp_path / "absent").exists()
+
+
+def test_what_the_database_refuses_is_a_fault_that_tells_no_value(tmp_path: Path) -> None:
+    """A table that the database will not create is a fault that names the kind of error only, and nothing stays of what was begun."""
+    place = tmp_path / "taken.db"
+    with closing(sqlite3.connect(place, isolation_level=None)) as other:
+        other.execute("CREATE VIEW PATIENT AS SELECT 1")
+        with pytest.raises(Fault) as fault:
+            fill(f"sqlite:///{place}", patients=1, seed=1)
+        assert fault.value.code == "invent/database"
+        assert str(fault.value).endswith("(OperationalError).")
+        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("PATIENT",)]
 
 
 def test_what_fails_half_way_leaves_nothing_in_sqlite(tmp_path: Path) -> None:

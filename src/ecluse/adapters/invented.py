@@ -10,9 +10,8 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any, Final, Protocol
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import psycopg
 import pyarrow as pa
@@ -21,6 +20,8 @@ import pymysql
 from pgpq import ArrowToPostgresBinaryEncoder
 from psycopg import sql
 
+from ecluse.adapters.connectors.sql.address import Address, parse_address
+from ecluse.adapters.connectors.sql.connect import open_mariadb, open_postgres, open_sqlite
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.invent.laboratory import DOCUMENTS, invent
 from ecluse.invent.relations import Dialect, System, Table, quoted
@@ -34,6 +35,9 @@ Progress = Callable[[int, int], None]
 LARGEST_STATEMENT: Final = 4 << 20
 """Bytes of one MariaDB insert, about: well under the 16 MiB that its servers accept unless told otherwise."""
 
+SQLITE_ROWS: Final = 8192
+"""Rows made into Python values at once for SQLite."""
+
 _SQLITE_SPEED: Final = (
     "PRAGMA journal_mode = MEMORY",
     "PRAGMA synchronous = OFF",
@@ -41,7 +45,6 @@ _SQLITE_SPEED: Final = (
     "PRAGMA foreign_keys = OFF",
 )
 _MARIADB_SPEED: Final = (
-    "SET SESSION sql_mode = 'STRICT_ALL_TABLES'",
     "SET SESSION foreign_key_checks = 0",
     "SET SESSION unique_checks = 0",
 )
@@ -74,7 +77,7 @@ def fill(
     """Create the old system in the empty database at `url` and fill it; the number of rows written to each table.
 
     `url` is `sqlite:///PATH`, `postgresql://...` or `mysql://USER:PASSWORD@HOST:PORT/NAME`. Raises Refusal `invent/size`,
-    `invent/documents`, `invent/address` or `invent/not-empty`, and Fault `invent/database`.
+    `invent/documents`, `invent/not-empty` or those of `parse_address`, and Fault `invent/database` or `address/not-reached`.
     """
     stream = invent(patients=patients, seed=seed, documents=documents)
     written: Counter[str] = Counter({table.name: 0 for table in OLD.tables})
@@ -107,16 +110,9 @@ def _create(writer: _Writer, system: System) -> None:
 @contextmanager
 def _writer(url: str) -> Iterator[_Writer]:
     """The writer for this address, closed at the end; without `finish`, what it wrote is rolled back where that is possible."""
-    kind = url.partition(":")[0]
-    openers: dict[str, Callable[[str], Any]] = {
-        "sqlite": _Sqlite,
-        "postgresql": _Postgresql,
-        "mysql": _Mariadb,
-    }
-    if kind not in openers:
-        raise Refusal("invent/address", got=kind)
+    address = parse_address(url)
     try:
-        writer = openers[kind](url)
+        writer = _WRITERS[address.dialect](address)
         with closing(writer.connection):
             yield writer
     except (sqlite3.Error, psycopg.Error, pymysql.MySQLError) as error:
@@ -131,8 +127,12 @@ class _Sqlite:
 
     dialect: Dialect = "sqlite"
 
-    def __init__(self, url: str) -> None:
-        self.connection = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+    def __init__(self, address: Address) -> None:
+        assert address.path is not None
+        with suppress(OSError):
+            # Where this cannot be done, opening says so.
+            address.path.touch(mode=0o600)
+        self.connection = open_sqlite(address, read_only=False)
         for pragma in _SQLITE_SPEED:
             self.connection.execute(pragma)
         self.connection.execute("BEGIN")
@@ -148,11 +148,10 @@ class _Sqlite:
 
     def write(self, table: Table, batch: pa.RecordBatch) -> None:
         marks = ", ".join("?" * len(table.columns))
-        rows = zip(*(_sqlite_column(column) for column in batch.columns), strict=True)
-        self.connection.executemany(
-            f"INSERT INTO {quoted(table.name, self.dialect)} VALUES ({marks})",  # noqa: S608 - a name of ours
-            rows,
-        )
+        statement = f"INSERT INTO {quoted(table.name, self.dialect)} VALUES ({marks})"  # noqa: S608 - a name of ours
+        for first in range(0, batch.num_rows, SQLITE_ROWS):
+            columns = [_sqlite_column(column) for column in batch.slice(first, SQLITE_ROWS).columns]
+            self.connection.executemany(statement, zip(*columns, strict=True))
 
     def finish(self, system: System) -> None:
         self.connection.execute("PRAGMA analysis_limit = 1000")
@@ -179,8 +178,9 @@ class _Postgresql:
 
     dialect: Dialect = "postgresql"
 
-    def __init__(self, url: str) -> None:
-        self.connection = psycopg.connect(url)
+    def __init__(self, address: Address) -> None:
+        self.connection = open_postgres(address, read_only=False)
+        self.connection.execute("BEGIN")
         self.connection.execute("SET LOCAL maintenance_work_mem = '128MB'")
 
     def holds(self, table: Table) -> bool:
@@ -206,7 +206,7 @@ class _Postgresql:
             for statement in table.constrain(self.dialect):
                 self._say(statement)
         self._say("ANALYZE")
-        self.connection.commit()
+        self.connection.execute("COMMIT")
 
     def _say(self, statement: str) -> None:
         self.connection.execute(statement.encode())
@@ -220,18 +220,8 @@ class _Mariadb:
 
     dialect: Dialect = "mariadb"
 
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        socket = parse_qs(parts.query).get("unix_socket", [None])[0]
-        self.connection = pymysql.connect(
-            host=parts.hostname or "localhost",
-            port=parts.port or 3306,
-            user=unquote(parts.username or ""),
-            password=unquote(parts.password or ""),
-            database=unquote(parts.path.removeprefix("/")),
-            unix_socket=socket,
-            charset="utf8mb4",
-        )
+    def __init__(self, address: Address) -> None:
+        self.connection = open_mariadb(address, read_only=False)
         for statement in _MARIADB_SPEED:
             self._say(statement)
 
@@ -247,6 +237,7 @@ class _Mariadb:
         self._say(table.create(self.dialect, constraints=False))
 
     def write(self, table: Table, batch: pa.RecordBatch) -> None:
+        self.connection.begin()
         rows = max(1, batch.num_rows * LARGEST_STATEMENT // max(1, batch.nbytes))
         for first in range(0, batch.num_rows, rows):
             values = _values_text(batch.slice(first, rows))
@@ -257,7 +248,6 @@ class _Mariadb:
         for table in system.tables:
             for statement in table.constrain(self.dialect):
                 self._say(statement)
-        self.connection.commit()
 
     def _say(self, statement: str) -> None:
         with self.connection.cursor() as cursor:
@@ -284,3 +274,10 @@ def _literal(column: pa.Array) -> pa.Array:
     text = _seconds(column) if pa.types.is_timestamp(kind) else column.cast(pa.string())
     text = pc.replace_substring(pc.replace_substring(text, "\\", "\\\\"), "'", "''")
     return pc.fill_null(pc.binary_join_element_wise("'", text, "'", ""), "NULL")
+
+
+_WRITERS: Final[dict[str, Callable[[Address], Any]]] = {
+    "sqlite": _Sqlite,
+    "postgres": _Postgresql,
+    "mysql": _Mariadb,
+}
