@@ -26,7 +26,9 @@ def test_a_file_is_named_after_the_third_slash() -> None:
 
 def test_a_postgresql_server_is_named_by_host_or_socket() -> None:
     """Account, host, port, database, search path and authority are read; a host that is a folder is a socket."""
-    address = parse_address("postgresql://reader@db.lab.example/lis?schema=clinlims,public&sslrootcert=/etc/lab.pem")
+    address = parse_address(
+        "postgresql://reader@db.lab.example/lis?schema=clinlims,public&sslrootcert=/etc/lab.pem"
+    )
     assert address == Address(
         "postgres", database="lis", host="db.lab.example", port=5432, account="reader", schemas=("clinlims", "public"),
         authority=Path("/etc/lab.pem"),
@@ -145,7 +147,10 @@ def test_a_far_postgresql_is_never_entered_in_clear(postgresql_url: str) -> None
 def test_reading_is_read_only(postgresql_url: str, mariadb_url: str, tmp_path: Path) -> None:
     """A connection opened to read refuses to write, in the three databases."""
     (tmp_path / "empty.db").touch()
-    with open_postgres(parse_address(postgresql_url)) as postgres, pytest.raises(Exception, match="read-only"):
+    with (
+        open_postgres(parse_address(postgresql_url)) as postgres,
+        pytest.raises(Exception, match="read-only"),
+    ):
         postgres.execute("CREATE TABLE t (a int)")
     sqlite = open_sqlite(parse_address(f"sqlite:///{tmp_path}/empty.db"))
     with pytest.raises(Exception, match="readonly"):

@@ -100,8 +100,22 @@ def test_sqlite_fills_the_row_number_defaults_and_generated_columns(tmp_path: Pa
     )
     with closing(open_sqlite(parse_address(url))) as connection:
         tables = introspect_sqlite(connection).tables
-    assert {c.name: c.default for c in tables["a"].columns.values()} == {"id": True, "b": True, "c": False, "d": True, "e": False, "f": False}
-    assert [c.family for c in tables["a"].columns.values()] == ["integer", "text", "text", "other", "other", "decimal"]
+    assert {c.name: c.default for c in tables["a"].columns.values()} == {
+        "id": True,
+        "b": True,
+        "c": False,
+        "d": True,
+        "e": False,
+        "f": False,
+    }
+    assert [c.family for c in tables["a"].columns.values()] == [
+        "integer",
+        "text",
+        "text",
+        "other",
+        "other",
+        "decimal",
+    ]
     assert tables["child"].foreign_keys == (ForeignKey(("x", "y"), "k", ("b", "a")),)
 
 
@@ -127,7 +141,17 @@ def test_postgres_types_beyond_the_plain_ones_have_a_family(postgresql_url: str)
             "CREATE TABLE t (a int GENERATED ALWAYS AS IDENTITY, b colour, c uuid, d code, e numeric(9,2), f json, g int[], h timestamptz, i timetz)"
         )
         columns = introspect_postgres(connection).tables["t"].columns
-    assert [c.family for c in columns.values()] == ["integer", "text", "text", "text", "decimal", "other", "other", "datetime", "other"]
+    assert [c.family for c in columns.values()] == [
+        "integer",
+        "text",
+        "text",
+        "text",
+        "decimal",
+        "other",
+        "other",
+        "datetime",
+        "other",
+    ]
     assert (columns["a"].default, columns["d"].nullable, columns["d"].length) == (True, False, 5)
 
 

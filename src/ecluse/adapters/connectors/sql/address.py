@@ -97,10 +97,18 @@ def parse_address(url: str) -> Address:
         raise Refusal("address/unreadable", got="host, port or options") from None
     dialect = SCHEMES.get(parts.scheme)
     if dialect is None:
-        raise Refusal("address/unknown-system", got=parts.scheme if parts.scheme.isalnum() else "?", expected=", ".join(SCHEMES))
+        raise Refusal(
+            "address/unknown-system",
+            got=parts.scheme if parts.scheme.isalnum() else "?",
+            expected=", ".join(SCHEMES),
+        )
     for name in options:
         if name not in OPTIONS[dialect]:
-            raise Refusal("address/unknown-option", got=name if name.isidentifier() else "?", expected=", ".join(sorted(OPTIONS[dialect])))
+            raise Refusal(
+                "address/unknown-option",
+                got=name if name.isidentifier() else "?",
+                expected=", ".join(sorted(OPTIONS[dialect])),
+            )
     if dialect == "sqlite":
         return _file(parts)
     return _server(dialect, parts, options, port=port)
@@ -163,11 +171,15 @@ def password_from(file: Path, address: Address) -> str:
     except (OSError, UnicodeDecodeError):
         raise Refusal("address/password-not-found", where=file.name) from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise Refusal("address/password-file-open", where=file.name, got=f"{stat.S_IMODE(mode):04o}", expected="0600")
+        raise Refusal(
+            "address/password-file-open", where=file.name, got=f"{stat.S_IMODE(mode):04o}", expected="0600"
+        )
     wanted = (address.host or "localhost", str(address.port), address.database, address.account)
     for line in lines:
         pieces = _pieces(line)
-        if len(pieces) == 5 and all(piece in ("*", want) for piece, want in zip(pieces[:4], wanted, strict=True)):
+        if len(pieces) == 5 and all(
+            piece in ("*", want) for piece, want in zip(pieces[:4], wanted, strict=True)
+        ):
             return pieces[4]
     if len(lines) == 1 and len(_pieces(lines[0])) != 5:
         return lines[0]

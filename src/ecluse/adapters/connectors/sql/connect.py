@@ -31,7 +31,10 @@ def open_sqlite(address: Address, *, read_only: bool = True) -> sqlite3.Connecti
     mode = "ro" if read_only else "rw"
     try:
         connection = sqlite3.connect(
-            f"file:{quote(str(Path(address.path).absolute()))}?mode={mode}", uri=True, isolation_level=None, timeout=30
+            f"file:{quote(str(Path(address.path).absolute()))}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            timeout=30,
         )
         connection.execute("PRAGMA schema_version").fetchone()
     except sqlite3.Error:
@@ -43,7 +46,9 @@ def open_sqlite(address: Address, *, read_only: bool = True) -> sqlite3.Connecti
     return connection
 
 
-def open_postgres(address: Address, *, read_only: bool = True, zone: str = "UTC") -> psycopg.Connection[tuple[Any, ...]]:
+def open_postgres(
+    address: Address, *, read_only: bool = True, zone: str = "UTC"
+) -> psycopg.Connection[tuple[Any, ...]]:
     """A connection that commits each statement until a transaction is begun. Raises Fault `address/not-reached`.
 
     `zone` is the session's: the zone in which a `timestamp with time zone` is read and written as civil time.
@@ -71,8 +76,14 @@ def open_postgres(address: Address, *, read_only: bool = True, zone: str = "UTC"
 
 def open_mariadb(address: Address, *, read_only: bool = True) -> Any:
     """A PyMySQL connection in utf8mb4, zone +00:00 and strict modes. Raises Fault `address/not-reached`."""
-    encryption = None if address.near else ssl.create_default_context(cafile=str(address.authority) if address.authority else None)
-    place = {"unix_socket": address.socket} if address.socket else {"host": address.host, "port": address.port}
+    encryption = (
+        None
+        if address.near
+        else ssl.create_default_context(cafile=str(address.authority) if address.authority else None)
+    )
+    place = (
+        {"unix_socket": address.socket} if address.socket else {"host": address.host, "port": address.port}
+    )
     try:
         connection = pymysql.connect(
             user=address.account, password=address.password or "", database=address.database, charset="utf8mb4",

@@ -49,7 +49,11 @@ MARIADB_FAMILIES: Final[dict[str, TypeFamily]] = {
 def introspect_sqlite(connection: sqlite3.Connection) -> Catalogue:
     """The tables and views of the main database."""
     lines = connection.execute("PRAGMA main.table_list").fetchall()
-    names = sorted(line[1] for line in lines if line[0] == "main" and line[2] in ("table", "view") and not line[1].startswith("sqlite_"))
+    names = sorted(
+        line[1]
+        for line in lines
+        if line[0] == "main" and line[2] in ("table", "view") and not line[1].startswith("sqlite_")
+    )
     keys = {name: _sqlite_key(connection, name) for name in names}
     return Catalogue("sqlite", {name: _sqlite_table(connection, name, keys) for name in names})
 
@@ -59,7 +63,9 @@ def _sqlite_key(connection: sqlite3.Connection, name: str) -> tuple[str, ...]:
     return tuple(line[0] for line in lines)
 
 
-def _sqlite_table(connection: sqlite3.Connection, name: str, keys: dict[str, tuple[str, ...]]) -> CatalogueTable:
+def _sqlite_table(
+    connection: sqlite3.Connection, name: str, keys: dict[str, tuple[str, ...]]
+) -> CatalogueTable:
     query = 'SELECT name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid'
     columns = {}
     for column, native, required, default, key, hidden in connection.execute(query, (name,)):
@@ -73,7 +79,9 @@ def _sqlite_table(connection: sqlite3.Connection, name: str, keys: dict[str, tup
         'SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?) ORDER BY id DESC, seq', (name,)
     ):
         links[link].append((parent, child_column, parent_column))
-    return CatalogueTable(name, columns, keys[name], tuple(_sqlite_link(link, keys) for link in links.values()))
+    return CatalogueTable(
+        name, columns, keys[name], tuple(_sqlite_link(link, keys) for link in links.values())
+    )
 
 
 def _sqlite_link(link: list[tuple[str, str, str | None]], keys: dict[str, tuple[str, ...]]) -> ForeignKey:
@@ -124,9 +132,19 @@ def introspect_postgres(connection: psycopg.Connection[Any], schemas: Sequence[s
     wanted = list(schemas) or connection.execute("SELECT current_schemas(false)::text[]").fetchall()[0][0]
     names: dict[int, str] = {}
     columns: dict[int, dict[str, CatalogueColumn]] = defaultdict(dict)
-    for oid, space, table, visible, column, native, base, kind, nullable, default, width in connection.execute(
-        _POSTGRES_COLUMNS, (wanted, wanted)
-    ):
+    for (
+        oid,
+        space,
+        table,
+        visible,
+        column,
+        native,
+        base,
+        kind,
+        nullable,
+        default,
+        width,
+    ) in connection.execute(_POSTGRES_COLUMNS, (wanted, wanted)):
         names[oid] = table if visible else f"{space}.{table}"
         columns[oid][column] = CatalogueColumn(
             name=column, family="text" if kind == "e" else POSTGRES_FAMILIES.get(base, "other"), native=native,
@@ -140,7 +158,8 @@ def introspect_postgres(connection: psycopg.Connection[Any], schemas: Sequence[s
         elif parent in names:
             foreign[oid].append(ForeignKey(tuple(own), names[parent], tuple(theirs)))
     tables = {
-        name: CatalogueTable(name, columns[oid], primary.get(oid, ()), tuple(foreign.get(oid, ()))) for oid, name in names.items()
+        name: CatalogueTable(name, columns[oid], primary.get(oid, ()), tuple(foreign.get(oid, ())))
+        for oid, name in names.items()
     }
     return Catalogue("postgres", tables)
 
@@ -177,13 +196,20 @@ def introspect_mariadb(connection: Any) -> Catalogue:
         links: dict[tuple[str, str], list[tuple[str, str | None, str | None]]] = defaultdict(list)
         for table, constraint, column, parent, parent_column in cursor.fetchall():
             links[table, constraint].append((column, parent, parent_column))
-    primary = {table: tuple(column for column, _, _ in link) for (table, name), link in links.items() if name == "PRIMARY"}
+    primary = {
+        table: tuple(column for column, _, _ in link)
+        for (table, name), link in links.items()
+        if name == "PRIMARY"
+    }
     foreign: dict[str, list[ForeignKey]] = defaultdict(list)
     for (table, name), link in links.items():
         if name != "PRIMARY":
             own, theirs = tuple(column for column, _, _ in link), tuple(str(column) for _, _, column in link)
             foreign[table].append(ForeignKey(own, str(link[0][1]), theirs))
-    tables = {name: CatalogueTable(name, columns[name], primary.get(name, ()), tuple(foreign.get(name, ()))) for name in columns}
+    tables = {
+        name: CatalogueTable(name, columns[name], primary.get(name, ()), tuple(foreign.get(name, ())))
+        for name in columns
+    }
     return Catalogue("mysql", tables)
 
 
