@@ -14,8 +14,8 @@ import pyarrow as pa
 from ecluse.invent.catalogue import PANELS, analyses
 from ecluse.invent.columns import dates, digits, fixed, pick
 from ecluse.invent.draws import Draws, Index
+from ecluse.invent.old_system import OLD
 from ecluse.invent.requests import CANCELLED, Requests
-from ecluse.invent.systems import OLD
 
 __all__ = ["bills"]
 

@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from ecluse.invent.columns import fixed, joined, pick, timestamps
 from ecluse.invent.draws import Draws, Index
+from ecluse.invent.old_system import OLD
 from ecluse.invent.results import HIDDEN, SECRET, VISIBLE, Results
 from ecluse.invent.staff import BIOLOGISTS
-from ecluse.invent.systems import OLD
 
 __all__ = ["pdf", "reports"]
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from ecluse.invent.columns import digits, fixed, pick
 from ecluse.invent.draws import Draws, Floats
+from ecluse.invent.old_system import OLD
 from ecluse.invent.results import Results
-from ecluse.invent.systems import OLD
 
 __all__ = ["germs"]
 

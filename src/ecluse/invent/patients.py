@@ -16,6 +16,7 @@ from ecluse.invent import names
 from ecluse.invent.columns import absent, dates, digits, fixed, joined, matrix, pick, timestamps
 from ecluse.invent.comments import FIRST, SECOND
 from ecluse.invent.draws import Draws, Index, Mask
+from ecluse.invent.old_system import OLD
 from ecluse.invent.persons import (
     BIRTH_PLACES,
     LAST_DAY,
@@ -28,7 +29,6 @@ from ecluse.invent.persons import (
     share,
 )
 from ecluse.invent.places import SITES, STREET_KINDS, STREETS, TOWNS
-from ecluse.invent.systems import OLD
 
 __all__ = ["DOMAINS", "LANDLINES", "MOBILES", "OIDS", "Patients", "numbers"]
 

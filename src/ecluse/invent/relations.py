@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import pyarrow as pa
 
-__all__ = ["Column", "Dialect", "Family", "Reference", "System", "Table", "quoted"]
+__all__ = ["Column", "Dialect", "Family", "Reference", "System", "Table", "date8", "plain", "quoted", "text"]
 
 Dialect = Literal["sqlite", "postgresql", "mariadb"]
 Family = Literal["text", "char", "clob", "integer", "flag", "date", "timestamp", "blob"]
@@ -156,6 +156,21 @@ class System:
     def create(self, dialect: Dialect) -> list[str]:
         """Every CREATE TABLE, parents first, with keys and references."""
         return [table.create(dialect) for table in self.tables]
+
+
+def text(name: str, width: int, *, required: bool = False, among: tuple[str, ...] = ()) -> Column:
+    """A column of text of at most `width` characters."""
+    return Column(name=name, family="text", width=width, required=required, among=among)
+
+
+def plain(name: str, family: Family, *, required: bool = False) -> Column:
+    """A column of a family that needs no width."""
+    return Column(name=name, family=family, required=required)
+
+
+def date8(name: str, *, required: bool = False) -> Column:
+    """A date as eight characters, YYYYMMDD."""
+    return Column(name=name, family="char", width=8, required=required)
 
 
 def quoted(name: str, dialect: Dialect) -> str:

@@ -15,10 +15,10 @@ from ecluse.invent.catalogue import PANELS
 from ecluse.invent.columns import dates, digits, fixed, joined, pick, timestamps
 from ecluse.invent.comments import CLINICAL
 from ecluse.invent.draws import Draws, Floats, Index, Mask
+from ecluse.invent.old_system import OLD
 from ecluse.invent.patients import Patients
 from ecluse.invent.persons import FIRST_DAY, LAST_DAY
 from ecluse.invent.places import SITE_WEIGHTS, SITES
-from ecluse.invent.systems import OLD
 
 __all__ = ["MOST", "SLOTS", "Ranks", "Requests"]
 

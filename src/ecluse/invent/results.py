@@ -15,9 +15,9 @@ from ecluse.invent.catalogue import CHANGE_DAY, PANELS, WORDS, Analysis, analyse
 from ecluse.invent.columns import absent, dates, digits, fixed, pick, timestamps
 from ecluse.invent.comments import RESULT_REMARKS
 from ecluse.invent.draws import Draws, Floats, Index, Mask
+from ecluse.invent.old_system import OLD
 from ecluse.invent.requests import CANCELLED, OPEN, SLOTS, Requests, specimen_numbers
 from ecluse.invent.staff import BIOLOGISTS
-from ecluse.invent.systems import OLD
 
 __all__ = ["EMPTY", "ORDERED", "Results"]
 

@@ -17,8 +17,8 @@ from ecluse.invent import names
 from ecluse.invent.catalogue import PANELS, analyses
 from ecluse.invent.columns import DigitMatrix, digits, fixed, joined, pick
 from ecluse.invent.draws import Draws, Index
+from ecluse.invent.old_system import OLD
 from ecluse.invent.places import SITES, STREETS, TOWNS
-from ecluse.invent.systems import OLD
 
 __all__ = ["BIOLOGISTS", "dictionaries", "how_many_prescribers", "prescribers"]
 
