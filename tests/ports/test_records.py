@@ -190,6 +190,24 @@ def test_a_forgotten_body_is_not_in_the_file(tmp_path: Path) -> None:
     held.close()
 
 
+def test_a_body_that_a_reader_still_holds_is_not_said_forgotten(tmp_path: Path) -> None:
+    """While another process reads the log where the body lies, forgetting says to retry, and the retry removes the octets."""
+    path = tmp_path / "ledger.sqlite"
+    held, reader = SqliteRecords(path), SqliteRecords(path)
+    held.connection.execute("pragma busy_timeout = 10")
+    fill(held, 2)
+    reader.connection.execute("begin")
+    reader.connection.execute("select * from bodies").fetchall()
+    with pytest.raises(Fault, match="ledger/busy") as fault:
+        held.forget(0)
+    assert fault.value.retry
+    reader.connection.execute("commit")
+    held.forget(0)
+    assert not any(b'{"n":0}' in file.read_bytes() for file in tmp_path.iterdir())
+    held.close()
+    reader.close()
+
+
 def test_two_writers_at_once_lose_nothing(tmp_path: Path) -> None:
     """Two processes' worth of writers on one file, each retrying when told, end with every entry once and a tree that verifies."""
     path = tmp_path / "ledger.sqlite"

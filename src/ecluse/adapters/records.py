@@ -103,12 +103,15 @@ class SqliteRecords:
         return bytes(found[0])
 
     def forget(self, seq: int) -> None:
-        """Overwrites and removes a body, from the write-ahead log too."""
+        """Overwrites and removes a body, from the write-ahead log too; Fault `ledger/busy` (retry) while a reader holds that log.
+
+        Inside `transaction()`, the log is emptied by the next `forget` outside one.
+        """
         with self.transaction() as db:
             db.execute("delete from bodies where seq = ?", (seq,))
         with self._lock:
-            if not self._depth:
-                self.connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+            if not self._depth and self.connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]:
+                raise Fault("ledger/busy")
 
     def keep_note(self, size: int, note: bytes) -> None:
         """A cosigned head, for ever."""

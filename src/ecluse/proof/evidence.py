@@ -12,11 +12,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import BinaryIO, Final, TypeAlias
 
 from ecluse.base.refusal import Refusal
 from ecluse.proof.canonical import canonical_json, strict_json
-from ecluse.proof.entry import Entry, commitment_to
+from ecluse.proof.entry import Entry, commitment_to, fields_of
 from ecluse.proof.ledger import Ledger
 from ecluse.proof.note import (
     COSIGNER,
@@ -163,19 +164,19 @@ def _check_heads(opened: Open, found: _Found) -> str:
 
 def _check_entries(opened: Open, found: _Found) -> str:
     wanted = {head.size for _, head in found.notes}
-    edge, time = Frontier(), ""
+    edge, time = Frontier(), b""
     with opened(ENTRIES) as file:
         for line in _lines(file, ENTRIES):
             if edge.size in wanted:
                 found.roots[edge.size] = edge.root()
-            entry = Entry.parse(line[:-1])
-            if entry.seq != edge.size:
+            leaf = line[:-1]
+            _, _, _, seq, _, said = fields_of(leaf)
+            if seq != b"%d" % edge.size or said < time:  # written in one way, instants compare as text
                 raise Refusal("ledger/evidence-order", where=ENTRIES, line=edge.size + 1)
-            said = line[-23:-3].decode()  # written in one way, instants compare as text
-            if said < time:
-                raise Refusal("ledger/evidence-order", where=ENTRIES, line=edge.size + 1)
-            time = said
-            edge.append(leaf_hash(line[:-1]))
+            if said != time:
+                Entry.parse(leaf)  # the calendar has it
+                time = said
+            edge.append(leaf_hash(leaf))
     found.roots[edge.size] = edge.root()
     found.size = edge.size
     return f"{edge.size} entries, in order, hashed into one tree"
@@ -203,10 +204,9 @@ def _check_bodies(opened: Open, found: _Found) -> str:
             match = _BODY.fullmatch(line)
             if match is None or int(match[1]) <= seq or int(match[1]) >= found.size:
                 raise Refusal("ledger/evidence-order", where=BODIES, line=told)
-            leaf = b""
-            while seq < int(match[1]):
-                leaf, seq = next(leaves), seq + 1
-            if commitment_to(match[3], salt=bytes.fromhex(match[2].decode())) != Entry.parse(leaf[:-1]).commitment:
+            leaf, seq = next(islice(leaves, int(match[1]) - seq - 1, None)), int(match[1])
+            _, _, commitment, _, _, _ = fields_of(leaf[:-1])
+            if commitment_to(match[3], salt=bytes.fromhex(match[2].decode())).encode() != commitment:
                 raise Refusal("ledger/body-altered", seq=seq)
     return f"{told} bodies are the ones appended, {found.size - told} forgotten"
 

@@ -133,8 +133,12 @@ def _chunks(plain: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
     """Chunks of 64 KiB, and whether each is the last; the last is empty only when everything is."""
     held = bytearray()
     for octets in plain:
-        held += octets
-        while len(held) > agefile.CHUNK:
-            yield bytes(held[: agefile.CHUNK]), False
-            del held[: agefile.CHUNK]
+        left = memoryview(octets)
+        while len(held) + len(left) > agefile.CHUNK:
+            room = agefile.CHUNK - len(held)
+            held += left[:room]
+            yield bytes(held), False
+            held.clear()
+            left = left[room:]
+        held += left
     yield bytes(held), True
