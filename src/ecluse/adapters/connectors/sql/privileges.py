@@ -92,26 +92,26 @@ _ACT: Final = re.compile(r"\s*([A-Z][A-Z ]*[A-Z])\s*(?:\(([^)]*)\))?\s*(?:,|$)")
 def privileges_mariadb(connection: Any) -> frozenset[Privilege]:
     """The account's grants on all, on this database and on others, those of its roles and of PUBLIC included.
 
-    `connection`: PyMySQL's. A table of another database is named "database.table". What comes with every account (USAGE) is left out.
+    `connection`: PyMySQL's; its role is left as it was. A table of another database is named "database.table". What comes with every
+    account (USAGE) is left out.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT DATABASE()")
-        database = cursor.fetchall()[0][0]
-        waiting, seen = ["CURRENT_USER", "PUBLIC"], set[str]()
-        held: set[Privilege] = set()
-        while waiting:
-            grantee = waiting.pop()
-            seen.add(grantee)
-            with suppress(
-                pymysql.Error
-            ):  # PUBLIC is not known before 10.11, and has no grant in most databases
-                cursor.execute(f"SHOW GRANTS FOR {grantee}")
-                for (line,) in cursor.fetchall():
-                    role = _ROLE.match(line)
-                    if role and role.group(1) not in seen:
-                        waiting.append(role.group(1))
-                    held.update(_granted(line, database))
-    return frozenset(held)
+        cursor.execute("SELECT DATABASE(), CURRENT_ROLE()")
+        database, current = cursor.fetchall()[0]
+        lines = _lines_of(cursor, "CURRENT_USER")
+        with suppress(pymysql.Error):  # PUBLIC is not known before 10.11
+            lines += _lines_of(cursor, "PUBLIC")
+        # Only an account that reads the server's own tables may ask for another's grants: each role is taken, asked about, and left.
+        for role in [found.group(1) for found in map(_ROLE.match, lines) if found]:
+            cursor.execute(f"SET ROLE {role}")
+            lines += _lines_of(cursor, "CURRENT_ROLE")
+        cursor.execute("SET ROLE %s" if current else "SET ROLE NONE", (current,) if current else None)
+    return frozenset(privilege for line in lines for privilege in _granted(line, database))
+
+
+def _lines_of(cursor: Any, grantee: str) -> list[str]:
+    cursor.execute(f"SHOW GRANTS FOR {grantee}")
+    return [line[0] for line in cursor.fetchall()]
 
 
 def _granted(line: str, database: str) -> Iterator[Privilege]:
