@@ -21,7 +21,7 @@ from ecluse.people.person import Person
 from ecluse.proof.keycert import Keycert, verify_keycert
 from ecluse.proof.keys import VerifyKey
 from ecluse.proof.seal import Recipient
-from ecluse.proof.sign import DOCUMENT_TYPES, Verified, verify_document
+from ecluse.proof.sign import Verified, verify_document
 from ecluse.terms import agreement as agreements
 from ecluse.terms import codes
 from ecluse.terms import instruction as instructions
@@ -32,16 +32,19 @@ from ecluse.terms.vocabulary import vocabulary
 
 __all__ = [
     "AGREEMENT_SIGNED",
+    "CODES_SIGNED",
     "INSTRUCTION_REVOKED",
     "INSTRUCTION_SIGNED",
     "RECIPIENT_COMPARED",
     "Authority",
     "authority",
+    "document_signers",
     "signed_agreement",
     "signed_instruction",
 ]
 
 AGREEMENT_SIGNED = "agreement.signed"
+CODES_SIGNED = "codes.signed"
 INSTRUCTION_SIGNED = "instruction.signed"
 INSTRUCTION_REVOKED = "instruction.revoked"
 RECIPIENT_COMPARED = "recipient.compared"
@@ -54,12 +57,12 @@ class Authority:
     agreement: Agreement
     instruction: Instruction
     classification: Classification
-    certificate: Keycert
+    certificates: tuple[Keycert, ...]
 
     @property
-    def recipient(self) -> Recipient:
+    def recipients(self) -> tuple[Recipient, ...]:
         """Whom the parcel is sealed to."""
-        return Recipient.parse(self.certificate.key)
+        return tuple(Recipient.parse(certificate.key) for certificate in self.certificates)
 
 
 def authority(site: Site, *, instruction: str, at: datetime, another_run: bool) -> Authority:
@@ -87,9 +90,10 @@ def authority(site: Site, *, instruction: str, at: datetime, another_run: bool) 
         ),
         agreement_digest=agreement.digest,
     )
+    instructions.check_covered(ordered, agreement=agreement, vocabulary=vocabulary())
     classification = signed_codes(site, ordered.codes)  # step 3
-    certificate = compared_recipient(site, ordered, at=at)  # step 4
-    return Authority(agreement, ordered, classification, certificate)
+    certificates = tuple(compared_recipient(site, it.certificate, at=at) for it in ordered.recipients)  # step 4
+    return Authority(agreement, ordered, classification, certificates)
 
 
 def signed_agreement(site: Site, digest: str, *, at: datetime) -> Agreement:
@@ -111,9 +115,8 @@ def signed_codes(site: Site, digest: str) -> Classification:
     return codes.parse(verified.payload, vocabulary=vocabulary(), signers=_people(site, verified))
 
 
-def compared_recipient(site: Site, instruction: Instruction, *, at: datetime) -> Keycert:
-    """Step 4. Raises Refusal `recipient/not-compared`, `recipient/not-certified`, `key/...`."""
-    digest = instruction.recipients[0].certificate
+def compared_recipient(site: Site, digest: str, *, at: datetime) -> Keycert:
+    """Step 4, for the certificate named. Raises Refusal `recipient/not-compared`, `recipient/not-certified`, `key/...`."""
     compared = {
         event.body.get("certificate") for event in site.journal.events() if event.act == RECIPIENT_COMPARED
     }
@@ -127,6 +130,11 @@ def compared_recipient(site: Site, instruction: Instruction, *, at: datetime) ->
             if not refusal.code.startswith("sign/"):
                 raise
     raise Refusal("recipient/not-certified", where=digest)
+
+
+def document_signers(site: Site, name: str, digest: str) -> tuple[Person, ...]:
+    """The known persons whose signatures a document of this kind bears. Raises Refusal `sign/...` when nobody known signed it."""
+    return _people(site, _verified(site, digest, name))
 
 
 def used(events: Iterable[Event], instruction: str) -> int:
@@ -151,7 +159,7 @@ def highest_version(events: Iterable[Event], name: str) -> int:
 def _verified(site: Site, digest: str, name: str, *, threshold: int = 1) -> Verified:
     keys: dict[str, VerifyKey] = {known.key.key_id: known.key for known in site.people.values()}
     verified = verify_document(
-        site.documents.get(digest), type=DOCUMENT_TYPES[name], keys=keys, threshold=threshold
+        site.documents.get(digest), type=name, keys=keys, threshold=threshold
     )
     if verified.digest != digest:
         raise Refusal("document/another", where=name, expected=digest, got=verified.digest)

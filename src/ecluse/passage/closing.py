@@ -18,7 +18,7 @@ from ecluse.people.person import check_may
 from ecluse.people.role import Permission
 from ecluse.proof.keycert import verify_keycert
 from ecluse.proof.keys import SigningKey
-from ecluse.proof.sign import DOCUMENT_TYPES, digest, sign_document
+from ecluse.proof.sign import digest, sign_document
 from ecluse.terms.instruction import draft_revocation
 
 __all__ = ["KEY_DESTROYED", "bury", "erase_migration", "expire_due", "revoke"]
@@ -31,7 +31,7 @@ def revoke(site: Site, *, by: str, key: SigningKey, instruction: str, reason: st
     """The laboratory takes its instruction back by a signed document; the migrations it stops. Only erasure follows."""
     check_may(site.known(by).person, Permission.REVOKE)
     payload = draft_revocation(instruction=instruction, reason=reason, at=site.clock()).encode()
-    envelope = sign_document(payload, type=DOCUMENT_TYPES["revocation"], keys=[key])
+    envelope = sign_document(payload, type="revocation", keys=[key])
     site.documents.put(envelope, digest=digest(payload))
     ordered, _ = signed_instruction(site, instruction)
     site.record(
@@ -77,7 +77,7 @@ def erase_migration(target: Site, source: Site, *, name: str, by: str) -> Certif
     ordered, _ = signed_instruction(target, instruction)
     places = _places(target, source, name)
     if not [other for other in _under(target, instruction) if other != name]:
-        places = [_recipient_key(target, ordered.recipients[0].certificate), *places]
+        places = [*(_recipient_key(target, it.certificate) for it in ordered.recipients), *places]
     erased = erase(places, at=started)
     for place in places:
         if place.keys is not None:
@@ -98,7 +98,7 @@ def erase_migration(target: Site, source: Site, *, name: str, by: str) -> Certif
         places=erased,
     )
     payload = certificate.encode()
-    envelope = sign_document(payload, type=DOCUMENT_TYPES["erasure"], keys=[target.agent, source.agent])
+    envelope = sign_document(payload, type="erasure", keys=[target.agent, source.agent])
     target.documents.put(envelope, digest=digest(payload))
     target.record(
         Act.ERASE.value, by=by, subject=name, body={"document": digest(payload), "why": state.value}

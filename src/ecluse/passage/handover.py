@@ -62,7 +62,7 @@ def check_parcel(  # noqa: PLR0913 - what the parcel is held against, each by na
     expected = {
         "migration": migration,
         "instruction": instruction,
-        "recipients": (recipient,),
+        "recipient": recipient,
         "sequence": sequence,
         "previous": previous,
     }
@@ -90,8 +90,8 @@ def open_part(
         plain = b"".join(unseal(file, identities=identities))  # step 5
     first, newline, rest = plain.partition(b"\n")
     header = read_header(first, sender=sender)  # step 6
-    said = (header.migration, header.number, header.instruction, (header.recipient,))
-    if not newline or said != (manifest.migration, line.number, manifest.instruction, manifest.recipients):
+    said = (header.migration, header.number, header.instruction, header.recipient)
+    if not newline or said != (manifest.migration, line.number, manifest.instruction, manifest.recipient):
         raise Refusal("parcel/another", where=where, what="header")
     body, padding = rest[: header.size], rest[header.size :]  # step 7
     if len(body) != header.size or hashlib.sha256(body).hexdigest() != header.sha256 or padding.strip(b"\0"):

@@ -32,7 +32,7 @@ from ecluse.people.person import check_may
 from ecluse.people.role import Permission
 from ecluse.proof.keys import SigningKey, VerifyKey
 from ecluse.proof.seal import seal
-from ecluse.proof.sign import DOCUMENT_TYPES, add_signature, sign_document, verify_document
+from ecluse.proof.sign import add_signature, sign_document, verify_document
 from ecluse.proof.unseal import Identity, unseal
 from ecluse.terms.mapping import Mapping as SystemMapping
 from ecluse.terms.plan import Plan, read_back
@@ -86,7 +86,10 @@ def receive(site: Site, name: str, *, source: str) -> Received:
     sender = site.agents[source]
     manifest = _checked(site, name, sender)
     behind = authority(site, instruction=manifest.instruction, at=site.clock(), another_run=False)
-    identity = site.keys.identity(behind.certificate.purpose)
+    mine = [certificate.purpose for certificate in behind.certificates if certificate.purpose in site.keys.names()]
+    if not mine:
+        raise Refusal("key/not-held", where=behind.certificates[0].purpose)
+    identity = site.keys.identity(mine[0])
     last = open_part(site.spool, manifest, manifest.parts[-1], sender=sender, identities=[identity])
     if last.header.role != "statement":
         raise Refusal("parcel/statement-malformed")
@@ -132,7 +135,7 @@ def load(
     done: Counter[str] = Counter()
     for line in received.manifest.parts[:-1]:
         part = received.part(site, line)
-        written += loader.load(line.number, lambda part=part: part)  # type: ignore[misc]
+        written += loader.load(part)
         done[part.header.kind] += part.header.rows
         progress(part.header.kind, done[part.header.kind], totals[part.header.kind])
     site.record(Act.CLOSE_TARGET.value, by=by, subject=name, body={})
@@ -169,7 +172,7 @@ def roll_back(
     removed = 0
     for line in reversed(received.manifest.parts[:-1]):
         if line.number > to:
-            removed += loader.unload(line.number, received.part(site, line))
+            removed += loader.unload(received.part(site, line))
     if to == 0:
         site.rejects.erase(rejects_key(name))
     site.record(Act.ROLL_BACK.value, by=by, subject=name, body={"to": to, "removed": removed})
@@ -209,9 +212,9 @@ def reconcile_target(
         method=checksum.method,
     )
     payload = result.encode()
-    envelope = sign_document(payload, type=DOCUMENT_TYPES["reconciliation"], keys=[site.agent])
+    envelope = sign_document(payload, type="reconciliation", keys=[site.agent])
     verified = verify_document(
-        envelope, type=DOCUMENT_TYPES["reconciliation"], keys={site.agent.key_id: site.agent.public}
+        envelope, type="reconciliation", keys={site.agent.key_id: site.agent.public}
     )
     site.documents.put(envelope, digest=verified.digest)
     body: dict[str, Any] = {
@@ -241,7 +244,7 @@ def accept(site: Site, name: str, *, by: str, key: SigningKey) -> str:
     digest = str(last["document"])
     site.documents.put(add_signature(site.documents.get(digest), key), digest=digest)
     keys = {known.key.key_id: known.key for known in site.people.values()}
-    verify_document(site.documents.get(digest), type=DOCUMENT_TYPES["reconciliation"], keys=keys)
+    verify_document(site.documents.get(digest), type="reconciliation", keys=keys)
     site.record(Act.RECONCILE.value, by=by, subject=name, body={"document": digest})
     return digest
 
@@ -267,7 +270,7 @@ def _checked(site: Site, name: str, sender: VerifyKey) -> Manifest:
         name,
         sender=sender,
         instruction=str(said["instruction"]),
-        recipient=fingerprint([behind.recipient]),
+        recipient=fingerprint(behind.recipients),
         sequence=int(said["sequence"]),
         previous=before[-1] if before else "",
         at=at,
@@ -279,7 +282,7 @@ def _checked(site: Site, name: str, sender: VerifyKey) -> Manifest:
 
 def _rejects(site: Site, name: str) -> RejectVault:
     key = rejects_key(name)
-    recipient = site.keys.create(key) if key not in site.keys.names() else site.keys.identity(key).recipient
+    recipient = site.keys.create(key) if key not in site.keys.names() else site.keys.identity(key).recipient()
     return RejectVault(site.rejects, key, to=recipient)
 
 
@@ -302,7 +305,7 @@ def _keep_before(site: Site, received: Received, before: Mapping[str, Tally]) ->
         kinds={kind: KindStatement(fields=(), sums=tally) for kind, tally in before.items()},
     ).encode()  # fmt: skip
     sealed = BytesIO()
-    seal((octets,), to=(received.identity.recipient,), out=sealed)
+    seal((octets,), to=(received.identity.recipient(),), out=sealed)
     site.rejects.put(folder, _BEFORE, (sealed.getvalue(),))
 
 

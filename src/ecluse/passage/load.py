@@ -2,7 +2,7 @@
 
 For each part of records, in the manifest's order (parents come first):
 
- 1. the part is opened and verified to its last octet before any of its rows is looked at (`handover.open_part`)
+ 1. the part given was opened and verified to its last octet (`handover.open_part`)
  2. rows that the mapping cannot write exactly, or whose parent was rejected, are sealed in the reject vault
  3. records that the target's own marks say are written are left: a killed load resumes here, with no loss and no double
  4. the others are written, all in one transaction with the mark; where the target refuses, halves are tried until the refused rows stand alone
@@ -12,7 +12,7 @@ The world is behind `Target`; every adapter of a target passes its one contract 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -118,12 +118,12 @@ class Loader:
         for mark in target.marks(migration):
             self.done.setdefault(mark.part, []).append(mark)
 
-    def load(self, number: int, open_part: Callable[[], Part]) -> int:
+    def load(self, part: Part) -> int:
         """One part; how many records were written now. Raises Refusal `load/too-many-rejected`, Fault `target/...`."""
-        part = open_part()  # step 1
         if part.header.role != "records":
             return 0
         kind = part.header.kind
+        number = part.header.number
         batch = _one(read_body(part.body, rows=part.header.rows, where=f"part {number}"))
         ready = self._writable(batch, kind=kind, number=number)  # step 2
         gaps = _gaps(ready.records, self.done.get(number, []))  # step 3
@@ -131,8 +131,9 @@ class Loader:
             self._write(piece, ready, kind=kind, number=number, start=start) for start, piece in gaps
         )  # step 4
 
-    def unload(self, number: int, part: Part) -> int:
+    def unload(self, part: Part) -> int:
         """Take one part's records out again, children before parents; how many were marked as written."""
+        number = part.header.number
         marks = self.done.get(number, [])
         if part.header.role != "records" or not marks:
             return 0

@@ -157,13 +157,13 @@ def _extract(
     behind = passage.authority
     at = site.clock()
     key = rejects_key(passage.name)
-    recipient = site.keys.create(key) if key not in site.keys.names() else site.keys.identity(key).recipient
+    recipient = site.keys.create(key) if key not in site.keys.names() else site.keys.identity(key).recipient()
     sealer = Sealer(
         site.spool,
         migration=passage.name,
         instruction=behind.instruction.digest,
         agreement=behind.agreement.digest,
-        recipients=[behind.recipient],
+        recipients=behind.recipients,
         key=site.agent,
     )
     with source.snapshot() as snapshot:

@@ -23,7 +23,8 @@ from ecluse.base.refusal import Refusal
 from ecluse.passage.custody import Vault
 from ecluse.proof.keys import SigningKey, VerifyKey
 from ecluse.proof.seal import Recipient, seal
-from ecluse.proof.sign import DOCUMENT_TYPES, sign_document, strict_json, verify_document
+from ecluse.proof.canonical import strict_json
+from ecluse.proof.sign import sign_document, verify_document
 
 __all__ = [
     "MANIFEST",
@@ -76,7 +77,7 @@ class Manifest:
     migration: str
     instruction: str
     agreement: str
-    recipients: tuple[str, ...]
+    recipient: str
     created: str
     expires: str
     sequence: int
@@ -142,7 +143,7 @@ class Sealer:
             "migration": self._migration,
             "instruction": self._instruction,
             "agreement": self._agreement,
-            "recipients": [fingerprint((recipient,)) for recipient in self._recipients],
+            "recipient": self._fingerprint,
             "created": created.isoformat(),
             "expires": expires.isoformat(),
             "sequence": sequence,
@@ -151,7 +152,7 @@ class Sealer:
                 {"number": part.number, "sha256": part.sha256, "size": part.size} for part in self.parts
             ],
         }
-        envelope = sign_document(_json(content), type=DOCUMENT_TYPES["manifest"], keys=[self._key])
+        envelope = sign_document(_json(content), type="manifest", keys=[self._key])
         self._vault.put(self._migration, MANIFEST, (envelope,))
         return read_manifest(envelope, sender=self._key.public)
 
@@ -163,12 +164,11 @@ def fingerprint(recipients: Sequence[Recipient]) -> str:
 
 def read_manifest(envelope: bytes, *, sender: VerifyKey) -> Manifest:
     """The manifest in these signed bytes. Raises Refusal `sign/...` when not the sender's, `parcel/manifest-malformed`."""
-    verified = verify_document(envelope, type=DOCUMENT_TYPES["manifest"], keys={sender.key_id: sender})
+    verified = verify_document(envelope, type="manifest", keys={sender.key_id: sender})
     content = strict_json(verified.payload)
     try:
         parts = tuple(PartLine(**part) for part in content.pop("parts"))
-        recipients = tuple(content.pop("recipients"))
-        manifest = Manifest(**content, recipients=recipients, parts=parts, digest=verified.digest)
+        manifest = Manifest(**content, parts=parts, digest=verified.digest)
     except (KeyError, TypeError, AttributeError):
         raise Refusal("parcel/manifest-malformed") from None
     if [part.number for part in manifest.parts] != list(
@@ -180,7 +180,7 @@ def read_manifest(envelope: bytes, *, sender: VerifyKey) -> Manifest:
 
 def read_header(line: bytes, *, sender: VerifyKey) -> PartHeader:
     """The header in a part's first line. Raises Refusal `sign/...`, `parcel/header-malformed`."""
-    verified = verify_document(line, type=DOCUMENT_TYPES["part"], keys={sender.key_id: sender})
+    verified = verify_document(line, type="part", keys={sender.key_id: sender})
     try:
         return PartHeader(**strict_json(verified.payload))
     except TypeError:
@@ -189,7 +189,7 @@ def read_header(line: bytes, *, sender: VerifyKey) -> PartHeader:
 
 def _plain(header: PartHeader, body: bytes, key: SigningKey) -> Iterator[bytes]:
     content = {name: getattr(header, name) for name in PartHeader.__slots__}
-    line = sign_document(_json(content), type=DOCUMENT_TYPES["part"], keys=[key])
+    line = sign_document(_json(content), type="part", keys=[key])
     yield line
     yield b"\n"
     yield body

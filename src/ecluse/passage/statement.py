@@ -13,7 +13,7 @@ from typing import Any
 from ecluse.base.refusal import Refusal
 from ecluse.passage.rows import FORMAT
 from ecluse.passage.tally import Analytes, Group, Salts, Tally
-from ecluse.proof.sign import strict_json
+from ecluse.proof.canonical import strict_json
 
 __all__ = ["KindStatement", "Statement"]
 

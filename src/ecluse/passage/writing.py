@@ -102,7 +102,7 @@ class Writer:
             if not columns:
                 continue
             rows = pa.RecordBatch.from_pydict(columns)
-            own = [columns[column.name] for column in self._told if column.alias == alias]
+            own = [typed[column] for column in self._told if column.alias == alias and column in typed]
             if alias != BASE and own:
                 rows = rows.filter(reduce(pc.or_, (pc.is_valid(values) for values in own)))
             table = self.catalogue.tables[name]

@@ -34,7 +34,7 @@ DURABLE: Final = frozenset({"InnoDB", "ROCKSDB"})
 
 _MARKS: Final = (
     "CREATE TABLE ecluse_load (migration VARCHAR(200) NOT NULL, part BIGINT NOT NULL, kind VARCHAR(60) NOT NULL, "
-    "records BIGINT NOT NULL, PRIMARY KEY (migration, part, kind)) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+    "records BIGINT NOT NULL, start BIGINT NOT NULL, PRIMARY KEY (migration, part, kind, start)) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 )
 _DUPLICATE, _TABLE_EXISTS = 1062, 1050
 _FORBIDDEN: Final = (1044, 1142)
@@ -98,8 +98,8 @@ class MariadbTarget:
     def remove(self, tables: Sequence[TableRows], *, mark: Mark) -> None:
         """Take out the rows with these keys, and the mark, in one transaction. Raises Refusal `target/batch-absent`."""
         with self._batch() as (cursor, at):
-            order = "DELETE FROM ecluse_load WHERE migration = %s AND part = %s AND kind = %s"
-            if cursor.execute(order, (mark.migration, mark.part, mark.kind)) != 1:
+            order = "DELETE FROM ecluse_load WHERE migration = %s AND part = %s AND kind = %s AND start = %s"
+            if cursor.execute(order, (mark.migration, mark.part, mark.kind, mark.start)) != 1:
                 raise Refusal("target/batch-absent", where=mark.kind, got=mark.part)
             for given in tables:
                 at.append(given.table)
@@ -168,8 +168,8 @@ class MariadbTarget:
         """The mark goes first: a second load of the same batch waits for this one, then is refused."""
         try:
             cursor.execute(
-                "INSERT INTO ecluse_load VALUES (%s, %s, %s, %s)",
-                (mark.migration, mark.part, mark.kind, mark.records),
+                "INSERT INTO ecluse_load VALUES (%s, %s, %s, %s, %s)",
+                (mark.migration, mark.part, mark.kind, mark.records, mark.start),
             )
         except pymysql.IntegrityError as error:
             if error.args[0] != _DUPLICATE:

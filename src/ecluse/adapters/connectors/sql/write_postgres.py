@@ -58,7 +58,7 @@ WHERE c.oid = to_regclass(%s)
 """
 _MARKS: Final = sql.SQL(
     "CREATE TABLE ecluse_load (migration varchar(200) NOT NULL, part bigint NOT NULL, kind varchar(60) NOT NULL, "
-    "records bigint NOT NULL, PRIMARY KEY (migration, part, kind))"
+    "records bigint NOT NULL, start bigint NOT NULL, PRIMARY KEY (migration, part, kind, start))"
 )
 
 
@@ -122,8 +122,8 @@ class PostgresTarget:
         """Take out the rows with these keys, and the mark, in one transaction. Raises Refusal `target/batch-absent`."""
         with self._batch(mark) as (cursor, at):
             taken = cursor.execute(
-                "DELETE FROM ecluse_load WHERE migration = %s AND part = %s AND kind = %s",
-                (mark.migration, mark.part, mark.kind),
+                "DELETE FROM ecluse_load WHERE migration = %s AND part = %s AND kind = %s AND start = %s",
+                (mark.migration, mark.part, mark.kind, mark.start),
             )
             if taken.rowcount != 1:
                 raise Refusal("target/batch-absent", where=mark.kind, got=mark.part)
@@ -178,8 +178,8 @@ class PostgresTarget:
         """The mark goes first: a second load of the same batch waits for this one, then is refused."""
         try:
             cursor.execute(
-                "INSERT INTO ecluse_load VALUES (%s, %s, %s, %s)",
-                (mark.migration, mark.part, mark.kind, mark.records),
+                "INSERT INTO ecluse_load VALUES (%s, %s, %s, %s, %s)",
+                (mark.migration, mark.part, mark.kind, mark.records, mark.start),
             )
         except psycopg.errors.UniqueViolation:
             raise Refusal("target/batch-twice", where=mark.kind, got=mark.part) from None

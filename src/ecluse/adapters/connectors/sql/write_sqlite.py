@@ -32,7 +32,7 @@ SLICE: Final = 8_192
 
 _MARKS: Final = (
     "CREATE TABLE IF NOT EXISTS ecluse_load (migration TEXT NOT NULL, part INTEGER NOT NULL, kind TEXT NOT NULL, "
-    "records INTEGER NOT NULL, PRIMARY KEY (migration, part, kind))"
+    "records INTEGER NOT NULL, start INTEGER NOT NULL, PRIMARY KEY (migration, part, kind, start))"
 )
 
 
@@ -100,8 +100,8 @@ class SqliteTarget:
         """Take out the rows with these keys, and the mark, in one transaction. Raises Refusal `target/batch-absent`."""
         with self._batch() as at:
             taken = self._connection.execute(
-                "DELETE FROM ecluse_load WHERE migration = ? AND part = ? AND kind = ?",
-                (mark.migration, mark.part, mark.kind),
+                "DELETE FROM ecluse_load WHERE migration = ? AND part = ? AND kind = ? AND start = ?",
+                (mark.migration, mark.part, mark.kind, mark.start),
             )
             if taken.rowcount != 1:
                 raise Refusal("target/batch-absent", where=mark.kind, got=mark.part)
@@ -139,8 +139,8 @@ class SqliteTarget:
     def _put_mark(self, mark: Mark) -> None:
         try:
             self._connection.execute(
-                "INSERT INTO ecluse_load VALUES (?, ?, ?, ?)",
-                (mark.migration, mark.part, mark.kind, mark.records),
+                "INSERT INTO ecluse_load VALUES (?, ?, ?, ?, ?)",
+                (mark.migration, mark.part, mark.kind, mark.records, mark.start),
             )
         except sqlite3.IntegrityError:
             raise Refusal("target/batch-twice", where=mark.kind, got=mark.part) from None

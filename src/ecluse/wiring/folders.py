@@ -1,0 +1,164 @@
+"""Where a site keeps what is its own, and how it is made: root key, agent key, persons, peers, keys, vaults.
+
+    laboratory-old/
+      root.pub  root.age        the laboratory's root key: public half; private half under its passphrase
+      confirmed                 present once the 24 words were typed back
+      agent.cert agent.age      the machine's key, certified by the root, sealed to this site's keystore
+      people/p-*.toml .cert .age  each person: who, certified key, private half under their own passphrase
+      peers/<site>.pub          roots of other sites, each compared by voice or paper
+      keys/  spool/  rejects/   keystore and vaults
+      witness.sqlite            what this site saw of the ledger
+
+Certificates of persons and agents live ten and two years; parcel keys as long as the instruction.
+"""
+
+from __future__ import annotations
+
+import secrets
+import tomllib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+
+from ecluse.adapters.keystore import Keystore
+from ecluse.base.refusal import Refusal
+from ecluse.people.person import Person
+from ecluse.people.role import Role
+from ecluse.proof.keycert import certify, verify_keycert
+from ecluse.proof.keyfile import lock_key, unlock_key
+from ecluse.proof.keys import SigningKey, VerifyKey
+from ecluse.proof.seal import seal
+from ecluse.proof.unseal import unseal
+
+__all__ = ["SiteFolder", "WORK_FACTOR"]
+
+WORK_FACTOR = 17
+_AGENT = "agent"
+_PERSONS = timedelta(days=3652)
+_AGENTS = timedelta(days=730)
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFolder:
+    """One site's folder. Verbs that need the root ask for its key, unlocked by whoever holds the passphrase."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The site's name: its folder's."""
+        return self.path.name
+
+    @property
+    def keystore(self) -> Keystore:
+        """This site's private keys."""
+        return Keystore(self.path / "keys")
+
+    def create(self, *, passphrase: str, at: datetime, work_factor: int = WORK_FACTOR) -> SigningKey:
+        """Make the folder, its root key and its agent's key; the root, whose 24 words are to be printed. Raises Refusal `settings/exists`."""
+        if self.path.exists():
+            raise Refusal("settings/exists", where=str(self.path))
+        for folder in (self.path, self.path / "people", self.path / "peers"):
+            folder.mkdir(mode=0o700, parents=True)
+        root = SigningKey.new()
+        _write(self.path / "root.age", lock_key(root, passphrase, work_factor=work_factor))
+        _write(self.path / "root.pub", root.public.encode().encode())
+        agent = SigningKey.new()
+        sealed = BytesIO()
+        seal((agent.seed,), to=(self.keystore.create(_AGENT),), out=sealed)
+        _write(self.path / "agent.age", sealed.getvalue())
+        cert = certify(subject=self.name, role=_AGENT, purpose="sign", key=agent.public.encode(), not_before=at, not_after=at + _AGENTS, root=root)
+        _write(self.path / "agent.cert", cert)
+        return root
+
+    def confirm(self) -> None:
+        """The 24 words were typed back: the root is in use."""
+        _write(self.path / "confirmed", b"")
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the 24 words were typed back."""
+        return (self.path / "confirmed").exists()
+
+    @property
+    def root(self) -> VerifyKey:
+        """The public root. Raises Refusal `settings/site-absent`."""
+        file = self.path / "root.pub"
+        if not file.is_file():
+            raise Refusal("settings/site-absent", where=self.name)
+        return VerifyKey.parse(file.read_text("utf-8"))
+
+    def unlock_root(self, passphrase: str) -> SigningKey:
+        """The root, for certifying. Raises Refusal `key/wrong-passphrase`, `settings/words-not-typed-back`."""
+        if not self.confirmed:
+            raise Refusal("settings/words-not-typed-back", where=self.name)
+        return unlock_key((self.path / "root.age").read_bytes(), passphrase)
+
+    def restore_root(self, root: SigningKey, *, passphrase: str, work_factor: int = WORK_FACTOR) -> None:
+        """Put a new passphrase on a root recovered from its words. Raises Refusal `key/another-root`."""
+        if root.public != self.root:
+            raise Refusal("key/another-root", where=self.name)
+        file = self.path / "root.age"
+        file.unlink(missing_ok=True)
+        _write(file, lock_key(root, passphrase, work_factor=work_factor))
+
+    def agent(self) -> SigningKey:
+        """The machine's key, opened with the keystore."""
+        with (self.path / "agent.age").open("rb") as file:
+            return SigningKey.from_seed(b"".join(unseal(file, identities=[self.keystore.identity(_AGENT)])))
+
+    def agent_key(self, *, root: VerifyKey, at: datetime) -> VerifyKey:
+        """The agent's public key as its root certified it."""
+        return verify_keycert((self.path / "agent.cert").read_bytes(), root=root, at=at).verify_key()
+
+    def add_person(
+        self, *, name: str, professional_id: str, role: Role, passphrase: str, root: SigningKey, at: datetime, work_factor: int = WORK_FACTOR
+    ) -> Person:
+        """A new person with their own key, certified by the root; nobody else can unlock it."""
+        person = Person(id=f"p-{secrets.token_hex(3)}", name=name, professional_id=professional_id, role=role)
+        key = SigningKey.new()
+        stem = self.path / "people" / person.id
+        lines = [f"name = {_quoted(name)}", f"professional_id = {_quoted(professional_id)}", f'role = "{role.value}"', ""]
+        _write(stem.with_suffix(".toml"), "\n".join(lines).encode())
+        cert = certify(subject=person.id, role=role.value, purpose="sign", key=key.public.encode(), not_before=at, not_after=at + _PERSONS, root=root)
+        _write(stem.with_suffix(".cert"), cert)
+        _write(stem.with_suffix(".age"), lock_key(key, passphrase, work_factor=work_factor))
+        return person
+
+    def people(self, *, at: datetime) -> dict[str, tuple[Person, VerifyKey]]:
+        """Everyone this site's root certified, by id. Raises Refusal `key/...` when a certificate does not hold."""
+        found = {}
+        for file in sorted((self.path / "people").glob("p-*.toml")):
+            table = tomllib.loads(file.read_text("utf-8"))
+            person = Person(id=file.stem, name=table["name"], professional_id=table["professional_id"], role=Role(table["role"]))
+            cert = verify_keycert(file.with_suffix(".cert").read_bytes(), root=self.root, at=at)
+            if (cert.subject, cert.role) != (person.id, person.role.value):
+                raise Refusal("key/another-person", where=person.id)
+            found[person.id] = (person, cert.verify_key())
+        return found
+
+    def unlock_person(self, person: str, passphrase: str) -> SigningKey:
+        """A person's own key. Raises Refusal `key/wrong-passphrase`, `people/unknown`."""
+        file = self.path / "people" / f"{person}.age"
+        if not file.is_file():
+            raise Refusal("people/unknown", where=self.name, got=person)
+        return unlock_key(file.read_bytes(), passphrase)
+
+    def compare(self, peer: str, root: VerifyKey) -> None:
+        """Note another site's root as compared."""
+        _write(self.path / "peers" / f"{peer}.pub", root.encode().encode())
+
+    def peers(self) -> dict[str, VerifyKey]:
+        """The roots this site trusts: its own, and those it compared."""
+        compared = {file.stem: VerifyKey.parse(file.read_text("utf-8")) for file in sorted((self.path / "peers").glob("*.pub"))}
+        return {self.name: self.root, **compared}
+
+
+def _write(file: Path, octets: bytes) -> None:
+    file.touch(mode=0o600, exist_ok=False)
+    file.write_bytes(octets)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

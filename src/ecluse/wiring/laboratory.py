@@ -1,0 +1,103 @@
+"""The laboratory's wiring: a site is given its tools, and the systems their connectors.
+
+The one place where a laboratory's connectors, keys and vaults meet. The exchange's wiring (a later issue) reaches neither connectors nor `unseal`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from ecluse.adapters.checksums import DuckChecksum
+from ecluse.adapters.clock import SystemClock
+from ecluse.wiring.systems import open_source, open_target
+from ecluse.adapters.documents import DocumentFolder
+from ecluse.adapters.journal import WitnessedJournal
+from ecluse.adapters.records import SqliteMemory, SqliteRecords
+from ecluse.adapters.vaults import DiskVault
+from ecluse.passage.closing import bury
+from ecluse.passage.site import Known, Site
+from ecluse.proof.keys import SigningKey
+from ecluse.proof.ledger import Ledger
+from ecluse.proof.witness import Witness
+from ecluse.terms.mapping import Mapping, parse_mapping
+from ecluse.terms.vocabulary import vocabulary
+from ecluse.wiring.folders import SiteFolder
+from ecluse.wiring.settings import Settings, Side, SystemSettings
+
+__all__ = ["ORIGIN", "checksum", "create_exchange", "mapping_of", "open_ledger", "open_site", "source_of", "target_of"]
+
+ORIGIN = "ecluse.example/exchange"
+Clock = Callable[[], datetime]
+
+
+def create_exchange(exchange: Path) -> None:
+    """Make the chamber's folder: the ledger, its signing key, the custody vault, the documents."""
+    exchange.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = exchange / "log.key"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_bytes(SigningKey.new().seed)
+    DiskVault(exchange / "custody")
+    DocumentFolder(exchange / "documents")
+
+
+def open_ledger(settings: Settings) -> Ledger:
+    """The shared ledger in the exchange's folder."""
+    key = SigningKey.from_seed((settings.exchange / "log.key").read_bytes())
+    return Ledger(SqliteRecords(settings.exchange / "ledger.sqlite"), origin=ORIGIN, key=key)
+
+
+def open_site(settings: Settings, side: Side, *, clock: Clock = SystemClock().now) -> Site:
+    """One site with all its tools. Keys that the ledger says are dead are destroyed again before anything else.
+
+    Raises Refusal `settings/site-absent`, `ledger/rolled-back`, `key/...`.
+    """
+    folder = SiteFolder(settings.side(side).site)
+    at = clock()
+    roots = folder.peers()
+    others = [SiteFolder(settings.side(other).site) for other in ("source", "target")]
+    known = [other for other in others if other.name in roots]
+    people = {}
+    for other in known:
+        people.update({name: Known(person, key) for name, (person, key) in other.people(at=at).items()})
+    agent = folder.agent()
+    memory = SqliteMemory(SqliteRecords(folder.path / "witness.sqlite"))
+    witness = Witness(memory, name=folder.name, key=agent)
+    site = Site(
+        name=folder.name,
+        clock=clock,
+        journal=WitnessedJournal(open_ledger(settings), witness=witness, memory=memory, clock=clock),
+        documents=DocumentFolder(settings.exchange / "documents"),
+        keys=folder.keystore,
+        agent=agent,
+        people=people,
+        roots=roots,
+        agents={other.name: other.agent_key(root=roots[other.name], at=at) for other in known},
+        spool=DiskVault(folder.path / "spool"),
+        custody=DiskVault(settings.exchange / "custody"),
+        rejects=DiskVault(folder.path / "rejects"),
+    )
+    bury(site, by=folder.name)
+    return site
+
+
+def mapping_of(system: SystemSettings) -> Mapping:
+    """The system's mapping, read from its file. Raises Refusal `mapping/...`."""
+    return parse_mapping(system.mapping.read_bytes(), vocabulary=vocabulary())
+
+
+def source_of(system: SystemSettings):
+    """The system as a source, not yet connected."""
+    return open_source(system.url, password_file=system.password_file)
+
+
+def target_of(system: SystemSettings):
+    """The system as a target."""
+    return open_target(system.url, password_file=system.password_file)
+
+
+def checksum() -> DuckChecksum:
+    """The row checksum both sides use."""
+    return DuckChecksum()
