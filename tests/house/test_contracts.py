@@ -31,6 +31,9 @@ PLANTS: dict[str, list[tuple[dict[str, str], str]]] = {
         ({"passage/planted.py": "import duckdb"}, "duckdb"),
         ({"passage/planted.py": "import a_new_library"}, "a_new_library"),
     ],
+    "connectors": [
+        ({"adapters/connectors/planted/__init__.py": "import ecluse.adapters.connectors.sql"}, "planted -> ecluse.adapters.connectors.sql"),
+    ],
     "blind-exchange": [
         ({"passage/custody.py": "from ecluse.proof import unseal"}, "ecluse.proof.unseal"),
         ({"proof/seal.py": "from ecluse.proof import planted", "proof/planted.py": "from ecluse.proof import unseal"}, "planted"),
