@@ -92,7 +92,9 @@ def authority(site: Site, *, instruction: str, at: datetime, another_run: bool) 
     )
     instructions.check_covered(ordered, agreement=agreement, vocabulary=vocabulary())
     classification = signed_codes(site, ordered.codes)  # step 3
-    certificates = tuple(compared_recipient(site, it.certificate, at=at) for it in ordered.recipients)  # step 4
+    certificates = tuple(
+        compared_recipient(site, it.certificate, at=at) for it in ordered.recipients
+    )  # step 4
     return Authority(agreement, ordered, classification, certificates)
 
 
@@ -158,9 +160,7 @@ def highest_version(events: Iterable[Event], name: str) -> int:
 
 def _verified(site: Site, digest: str, name: str, *, threshold: int = 1) -> Verified:
     keys: dict[str, VerifyKey] = {known.key.key_id: known.key for known in site.people.values()}
-    verified = verify_document(
-        site.documents.get(digest), type=name, keys=keys, threshold=threshold
-    )
+    verified = verify_document(site.documents.get(digest), type=name, keys=keys, threshold=threshold)
     if verified.digest != digest:
         raise Refusal("document/another", where=name, expected=digest, got=verified.digest)
     return verified

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -131,9 +132,20 @@ def _key(place: Place, *, at: datetime) -> PlaceErased:
 def _folder(place: Place, *, at: datetime) -> PlaceErased:
     if place.vault is None:
         raise ValueError(place.what)
+    names = place.vault.names(place.folder)
     count = place.vault.erase(place.folder)
-    if place.vault.names(place.folder) or place.folder in place.vault.folders():
+    if place.vault.names(place.folder) or place.folder in place.vault.folders() or _readable(place, names):
         raise Refusal("erase/survived", where=place.site, what=place.what)
     return PlaceErased(
         place.site, place.what, "files-deleted", count, at.isoformat(), "a read was attempted and failed"
     )
+
+
+def _readable(place: Place, names: Sequence[str]) -> bool:
+    """Whether any of the files that were there can still be opened: each is tried."""
+    for name in names:
+        with suppress(Refusal):
+            if place.vault is not None:
+                place.vault.open(place.folder, name).close()
+                return True
+    return False

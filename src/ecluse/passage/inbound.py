@@ -25,6 +25,7 @@ from ecluse.passage.outbound import rejects_key
 from ecluse.passage.parcel import MANIFEST, Manifest, PartLine, fingerprint, part_name, read_manifest
 from ecluse.passage.reconcile import Reconciliation, Side, reconcile
 from ecluse.passage.rejects import RejectVault
+from ecluse.passage.replay import Replayed, replay
 from ecluse.passage.site import Site
 from ecluse.passage.statement import KindStatement, Statement
 from ecluse.passage.tally import Checksum, Salts, Tally
@@ -38,7 +39,17 @@ from ecluse.terms.mapping import Mapping as SystemMapping
 from ecluse.terms.plan import Plan, read_back
 from ecluse.terms.vocabulary import vocabulary
 
-__all__ = ["Received", "accept", "hand_over", "load", "measure", "receive", "reconcile_target", "roll_back"]
+__all__ = [
+    "Received",
+    "accept",
+    "hand_over",
+    "load",
+    "measure",
+    "receive",
+    "reconcile_target",
+    "replay_rejects",
+    "roll_back",
+]
 
 RECONCILIATION_SIGNED = "reconciliation.signed"
 _BEFORE = "before.age"
@@ -86,7 +97,9 @@ def receive(site: Site, name: str, *, source: str) -> Received:
     sender = site.agents[source]
     manifest = _checked(site, name, sender)
     behind = authority(site, instruction=manifest.instruction, at=site.clock(), another_run=False)
-    mine = [certificate.purpose for certificate in behind.certificates if certificate.purpose in site.keys.names()]
+    mine = [
+        certificate.purpose for certificate in behind.certificates if certificate.purpose in site.keys.names()
+    ]
     if not mine:
         raise Refusal("key/not-held", where=behind.certificates[0].purpose)
     identity = site.keys.identity(mine[0])
@@ -117,9 +130,7 @@ def load(
         _keep_before(site, received, before)
     site.record(Act.OPEN_TARGET.value, by=by, subject=name, body={})
     rejects = _rejects(site, name)
-    lost: dict[str, set[str]] = {}
-    for rejected in rejects.read([site.keys.identity(rejects_key(name))]):
-        lost.setdefault(rejected.kind, set()).update(rejected.rows.column("id").to_pylist())
+    lost = _lost(site, name)
     replace = bool(received.statement.since)
     loader = Loader(
         target,
@@ -180,6 +191,24 @@ def roll_back(
     return removed
 
 
+def replay_rejects(
+    site: Site, received: Received, *, by: str, target: Target, mapping: SystemMapping
+) -> Replayed:
+    """Open gate 2 again and try the rejected rows once more, their cause being mended; then reconcile again."""
+    check_may(site.known(by).person, Permission.LOAD)
+    name = received.name
+    _in_state(site, name, Act.OPEN_TARGET, MigrationState.LOADED)
+    site.record(Act.OPEN_TARGET.value, by=by, subject=name, body={"replay": True})
+    loader = Loader(
+        target, migration=name, mapping=mapping, vocabulary=vocabulary(), rejects=_rejects(site, name)
+    )
+    identity = site.keys.identity(rejects_key(name))
+    result = replay(loader, site.rejects, rejects_key(name), to=identity.recipient(), identities=[identity])
+    site.record(Act.CLOSE_TARGET.value, by=by, subject=name, body={})
+    site.record(Act.LOAD.value, by=by, subject=name, body={"written": result.written, "left": result.left})
+    return result
+
+
 def measure(snapshot: Snapshot, plan: Plan, *, checksum: Checksum, salts: Salts) -> dict[str, Side]:
     """Every row of the plan's kinds read from an open snapshot, converted and summed."""
     sides: dict[str, Side] = {}
@@ -213,9 +242,7 @@ def reconcile_target(
     )
     payload = result.encode()
     envelope = sign_document(payload, type="reconciliation", keys=[site.agent])
-    verified = verify_document(
-        envelope, type="reconciliation", keys={site.agent.key_id: site.agent.public}
-    )
+    verified = verify_document(envelope, type="reconciliation", keys={site.agent.key_id: site.agent.public})
     site.documents.put(envelope, digest=verified.digest)
     body: dict[str, Any] = {
         "document": verified.digest,
@@ -284,6 +311,14 @@ def _rejects(site: Site, name: str) -> RejectVault:
     key = rejects_key(name)
     recipient = site.keys.create(key) if key not in site.keys.names() else site.keys.identity(key).recipient()
     return RejectVault(site.rejects, key, to=recipient)
+
+
+def _lost(site: Site, name: str) -> dict[str, set[str]]:
+    """The ids of the rejected rows, by kind."""
+    lost: dict[str, set[str]] = {}
+    for kind, rows in _rejected_rows(site, name):
+        lost.setdefault(kind, set()).update(rows.column("id").to_pylist())
+    return lost
 
 
 def _rejected_rows(site: Site, name: str) -> Iterator[tuple[str, pa.RecordBatch]]:

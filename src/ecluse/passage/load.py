@@ -137,24 +137,20 @@ class Loader:
         marks = self.done.get(number, [])
         if part.header.role != "records" or not marks:
             return 0
+        kind = part.header.kind
         batch = _one(read_body(part.body, rows=part.header.rows, where=f"part {number}"))
-        records = self.writers[part.header.kind].write(batch).records
-        for mark in sorted(marks, key=lambda mark: mark.start, reverse=True):
-            written = self.writers[part.header.kind].write(records.slice(mark.start, mark.records))
-            keys = [TableRows(it.table, it.rows.select(it.key), it.key) for it in reversed(written.tables)]
-            self.target.remove(keys, mark=mark)
+        held = pc.is_in(batch.column("id"), value_set=pa.array(sorted(self.lost.get(kind, ())), pa.string()))
+        records = self.writers[kind].write(batch.filter(pc.invert(held))).records
+        # What is not in the reject vault was written, under whatever mark: taken out at once, with the part's first mark.
+        written = self.writers[kind].write(records)
+        keys = [TableRows(it.table, it.rows.select(it.key), it.key) for it in reversed(written.tables)]
+        for place, mark in enumerate(sorted(marks)):
+            self.target.remove(keys if place == 0 else [], mark=mark)
         return sum(mark.records for mark in marks)
 
     def _writable(self, batch: pa.RecordBatch, *, kind: str, number: int) -> Written:
         """The records that can be written exactly and whose parents were not rejected; the others are sealed."""
-        reason = pa.nulls(batch.num_rows, pa.string())
-        for field in self.vocabulary.kinds[kind].parents:
-            lost = self.lost.get(field.parent or "")
-            if lost and field.name in batch.schema.names:
-                orphan = pc.is_in(batch.column(field.name), value_set=pa.array(sorted(lost), pa.string()))
-                reason = pc.if_else(
-                    pc.and_(pc.is_null(reason), orphan), f"{field.name}: parent-rejected", reason
-                )
+        reason = self._orphans(batch, kind=kind)
         if reason.null_count < batch.num_rows:
             orphans = batch.filter(pc.is_valid(reason)).append_column(REASON, reason.drop_null())
             self._reject(orphans, kind=kind, place=f"{number:04d}.parents")
@@ -163,6 +159,22 @@ class Loader:
         if written.rejected.num_rows:
             self._reject(written.rejected, kind=kind, place=f"{number:04d}.values")
         return written
+
+    def _orphans(self, batch: pa.RecordBatch, *, kind: str) -> pa.Array:
+        """For each record, the reason why its parent's rejection takes it along; null for the others."""
+        reason = pa.nulls(batch.num_rows, pa.string())
+        for field in self.vocabulary.kinds[kind].parents:
+            lost = self.lost.get(field.parent or "")
+            if lost and field.name in batch.schema.names:
+                orphan = pc.is_in(batch.column(field.name), value_set=pa.array(sorted(lost), pa.string()))
+                reason = pc.if_else(
+                    pc.and_(pc.is_null(reason), orphan), f"{field.name}: parent-rejected", reason
+                )
+        return reason
+
+    def orphaned(self, row: pa.RecordBatch, *, kind: str) -> str:
+        """Why one record's parent takes it along, or ""."""
+        return self._orphans(row, kind=kind)[0].as_py() or ""
 
     def _write(self, batch: pa.RecordBatch, ready: Written, *, kind: str, number: int, start: int) -> int:
         """Step 4 for the records from `start` on, halving where the target refuses."""

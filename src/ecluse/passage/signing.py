@@ -61,7 +61,10 @@ def _checked(site: Site, name: str, payload: bytes, *, signer: Person) -> dict[s
     ordered = instructions.parse(payload, vocabulary=vocabulary())
     if at >= ordered.limits.not_after:
         raise Refusal(
-            "instruction/expired", where=ordered.id, got=at.isoformat(), expected=ordered.limits.not_after.isoformat()
+            "instruction/expired",
+            where=ordered.id,
+            got=at.isoformat(),
+            expected=ordered.limits.not_after.isoformat(),
         )
     return {"subject": ordered.id, "version": ordered.version, "supersedes": ordered.supersedes or ""}
 

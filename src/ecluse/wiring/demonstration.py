@@ -165,14 +165,22 @@ class Demonstration:
         ids, keys = {}, {}
         for part, name, number, role in PEOPLE:
             person = folder.add_person(
-                name=name, professional_id=number, role=role, passphrase=PASSPHRASE, root=root, at=at, work_factor=WORK_FACTOR
+                name=name,
+                professional_id=number,
+                role=role,
+                passphrase=PASSPHRASE,
+                root=root,
+                at=at,
+                work_factor=WORK_FACTOR,
             )
             ids[part], keys[part] = person.id, folder.unlock_person(person.id, PASSPHRASE)
         return Cast(ids, keys)
 
     def sites(self) -> tuple[Site, Site]:
         """Both sites with their tools."""
-        return open_site(self.settings, "source", clock=self.clock), open_site(self.settings, "target", clock=self.clock)
+        return open_site(self.settings, "source", clock=self.clock), open_site(
+            self.settings, "target", clock=self.clock
+        )
 
     def sign_agreement(self, source: Site, cast: Cast) -> str:
         """The agreement, signed by the biologist and the vendor's representative; its digest."""
@@ -181,7 +189,9 @@ class Demonstration:
         payload = _dated(text, today).encode()
         (self.home / "agreement.toml").write_bytes(payload)
         sign(source, "agreement", payload, by=cast.ids["biologist"], key=cast.keys["biologist"])
-        return sign(source, "agreement", payload, by=cast.ids["representative"], key=cast.keys["representative"])[0]
+        return sign(
+            source, "agreement", payload, by=cast.ids["representative"], key=cast.keys["representative"]
+        )[0]
 
     def certify_recipient(self, source: Site, target: Site, cast: Cast) -> str:
         """A parcel key made at the target, certified by its root, compared by the source; the certificate's digest."""
@@ -194,7 +204,9 @@ class Demonstration:
         )  # fmt: skip
         document = verify_document(envelope, type="keycert", keys={"root": root.public}).digest
         target.documents.put(envelope, digest=document)
-        source.record(RECIPIENT_COMPARED, by=cast.ids["biologist"], subject=target.name, body={"certificate": document})
+        source.record(
+            RECIPIENT_COMPARED, by=cast.ids["biologist"], subject=target.name, body={"certificate": document}
+        )
         return document
 
     def sign_instruction(self, source: Site, cast: Cast, *, agreement: str, certificate: str) -> str:
@@ -245,7 +257,13 @@ class Demonstration:
             kind: names
             for kind, mapped in old.kinds.items()
             if kind != "document"
-            and (names := tuple(name for name in mapped.fields if name in new.kinds[kind].fields and f"{kind}.{name}" not in LEFT_BEHIND))
+            and (
+                names := tuple(
+                    name
+                    for name in mapped.fields
+                    if name in new.kinds[kind].fields and f"{kind}.{name}" not in LEFT_BEHIND
+                )
+            )
         }
 
     def extract(self, source: Site, cast: Cast, instruction: str) -> str:
@@ -264,10 +282,17 @@ class Demonstration:
         received = receive(target, name, source=self.settings.source.site.name)
         mapping: SystemMapping = mapping_of(self.settings.target)
         with source_of(self.settings.target).snapshot() as snapshot:
-            held = measure(snapshot, received.plan(mapping), checksum=checksum(), salts=received.statement.salts)
+            held = measure(
+                snapshot, received.plan(mapping), checksum=checksum(), salts=received.statement.salts
+            )
         before = {kind: side.sums for kind, side in held.items()}
         return load(
-            target, received, by=cast.ids["engineer"], target=target_of(self.settings.target), before=before, mapping=mapping
+            target,
+            received,
+            by=cast.ids["engineer"],
+            target=target_of(self.settings.target),
+            before=before,
+            mapping=mapping,
         )
 
     def reconcile(self, target: Site, cast: Cast, name: str) -> Reconciliation:
@@ -275,7 +300,10 @@ class Demonstration:
         received = receive(target, name, source=self.settings.source.site.name)
         with source_of(self.settings.target).snapshot() as snapshot:
             held = measure(
-                snapshot, received.plan(mapping_of(self.settings.target)), checksum=checksum(), salts=received.statement.salts
+                snapshot,
+                received.plan(mapping_of(self.settings.target)),
+                checksum=checksum(),
+                salts=received.statement.salts,
             )
         return reconcile_target(target, received, by=cast.ids["engineer"], held=held, checksum=checksum())
 
@@ -297,5 +325,3 @@ def _dated(text: str, today: date) -> str:
     for before, after in moves.items():
         text = text.replace(before, after)
     return text
-
-

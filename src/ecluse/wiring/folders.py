@@ -68,7 +68,15 @@ class SiteFolder:
         sealed = BytesIO()
         seal((agent.seed,), to=(self.keystore.create(_AGENT),), out=sealed)
         _write(self.path / "agent.age", sealed.getvalue())
-        cert = certify(subject=self.name, role=_AGENT, purpose="sign", key=agent.public.encode(), not_before=at, not_after=at + _AGENTS, root=root)
+        cert = certify(
+            subject=self.name,
+            role=_AGENT,
+            purpose="sign",
+            key=agent.public.encode(),
+            not_before=at,
+            not_after=at + _AGENTS,
+            root=root,
+        )
         _write(self.path / "agent.cert", cert)
         return root
 
@@ -113,15 +121,36 @@ class SiteFolder:
         return verify_keycert((self.path / "agent.cert").read_bytes(), root=root, at=at).verify_key()
 
     def add_person(
-        self, *, name: str, professional_id: str, role: Role, passphrase: str, root: SigningKey, at: datetime, work_factor: int = WORK_FACTOR
+        self,
+        *,
+        name: str,
+        professional_id: str,
+        role: Role,
+        passphrase: str,
+        root: SigningKey,
+        at: datetime,
+        work_factor: int = WORK_FACTOR,
     ) -> Person:
         """A new person with their own key, certified by the root; nobody else can unlock it."""
         person = Person(id=f"p-{secrets.token_hex(3)}", name=name, professional_id=professional_id, role=role)
         key = SigningKey.new()
         stem = self.path / "people" / person.id
-        lines = [f"name = {_quoted(name)}", f"professional_id = {_quoted(professional_id)}", f'role = "{role.value}"', ""]
+        lines = [
+            f"name = {_quoted(name)}",
+            f"professional_id = {_quoted(professional_id)}",
+            f'role = "{role.value}"',
+            "",
+        ]
         _write(stem.with_suffix(".toml"), "\n".join(lines).encode())
-        cert = certify(subject=person.id, role=role.value, purpose="sign", key=key.public.encode(), not_before=at, not_after=at + _PERSONS, root=root)
+        cert = certify(
+            subject=person.id,
+            role=role.value,
+            purpose="sign",
+            key=key.public.encode(),
+            not_before=at,
+            not_after=at + _PERSONS,
+            root=root,
+        )
         _write(stem.with_suffix(".cert"), cert)
         _write(stem.with_suffix(".age"), lock_key(key, passphrase, work_factor=work_factor))
         return person
@@ -131,7 +160,12 @@ class SiteFolder:
         found = {}
         for file in sorted((self.path / "people").glob("p-*.toml")):
             table = tomllib.loads(file.read_text("utf-8"))
-            person = Person(id=file.stem, name=table["name"], professional_id=table["professional_id"], role=Role(table["role"]))
+            person = Person(
+                id=file.stem,
+                name=table["name"],
+                professional_id=table["professional_id"],
+                role=Role(table["role"]),
+            )
             cert = verify_keycert(file.with_suffix(".cert").read_bytes(), root=self.root, at=at)
             if (cert.subject, cert.role) != (person.id, person.role.value):
                 raise Refusal("key/another-person", where=person.id)
@@ -151,7 +185,10 @@ class SiteFolder:
 
     def peers(self) -> dict[str, VerifyKey]:
         """The roots this site trusts: its own, and those it compared."""
-        compared = {file.stem: VerifyKey.parse(file.read_text("utf-8")) for file in sorted((self.path / "peers").glob("*.pub"))}
+        compared = {
+            file.stem: VerifyKey.parse(file.read_text("utf-8"))
+            for file in sorted((self.path / "peers").glob("*.pub"))
+        }
         return {self.name: self.root, **compared}
 
 

@@ -26,7 +26,16 @@ from ecluse.terms.vocabulary import vocabulary
 from ecluse.wiring.folders import SiteFolder
 from ecluse.wiring.settings import Settings, Side, SystemSettings
 
-__all__ = ["ORIGIN", "checksum", "create_exchange", "mapping_of", "open_ledger", "open_site", "source_of", "target_of"]
+__all__ = [
+    "ORIGIN",
+    "checksum",
+    "create_exchange",
+    "mapping_of",
+    "open_ledger",
+    "open_site",
+    "source_of",
+    "target_of",
+]
 
 ORIGIN = "ecluse.example/exchange"
 Clock = Callable[[], datetime]

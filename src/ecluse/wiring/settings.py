@@ -26,7 +26,15 @@ from typing import Any, Final, Literal
 from ecluse.base.refusal import Refusal
 from ecluse.base.words import LANGUAGES
 
-__all__ = ["FILE", "Settings", "SystemSettings", "home_folder", "language_of_environment", "read_settings", "write_settings"]
+__all__ = [
+    "FILE",
+    "Settings",
+    "SystemSettings",
+    "home_folder",
+    "language_of_environment",
+    "read_settings",
+    "write_settings",
+]
 
 FILE: Final = "ecluse.toml"
 Side = Literal["source", "target"]
@@ -92,7 +100,9 @@ def read_settings(home: Path) -> Settings:
     )
 
 
-def write_settings(home: Path, *, language: str, source_url: str, target_url: str, source_mapping: str, target_mapping: str) -> Settings:
+def write_settings(
+    home: Path, *, language: str, source_url: str, target_url: str, source_mapping: str, target_mapping: str
+) -> Settings:
     """Write a new workspace file with the usual folder names. Raises Refusal `settings/exists`."""
     file = home / FILE
     if file.exists():
@@ -108,7 +118,9 @@ def write_settings(home: Path, *, language: str, source_url: str, target_url: st
 
 
 def _mistakes(source: dict[str, Any]) -> list[str]:
-    mistakes = [f"unknown key {key}" for key in source if key not in ("language", "exchange", "source", "target")]
+    mistakes = [
+        f"unknown key {key}" for key in source if key not in ("language", "exchange", "source", "target")
+    ]
     if source.get("language", "fr") not in LANGUAGES:
         mistakes.append("language is fr or en")
     if not isinstance(source.get("exchange"), str):
@@ -118,8 +130,16 @@ def _mistakes(source: dict[str, Any]) -> list[str]:
         if not isinstance(table, dict):
             mistakes.append(f"[{side}] is missing")
             continue
-        mistakes += [f"{side}.{key} is missing" for key in ("site", "url", "mapping") if not isinstance(table.get(key), str)]
-        mistakes += [f"unknown key {side}.{key}" for key in table if key not in ("site", "url", "mapping", "password_file")]
+        mistakes += [
+            f"{side}.{key} is missing"
+            for key in ("site", "url", "mapping")
+            if not isinstance(table.get(key), str)
+        ]
+        mistakes += [
+            f"unknown key {side}.{key}"
+            for key in table
+            if key not in ("site", "url", "mapping", "password_file")
+        ]
     return mistakes
 
 

@@ -1,0 +1,142 @@
+"""The lock (« écluse »): four lamps, and the refusal that keeps each one dark. Nothing can leave while one is.
+
+The lamps are read off the same verbs that a run goes through, so they cannot say anything else than what the run would meet. This module
+decides which lamp a refusal belongs to; it lights none by itself, and nothing here opens a gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from ecluse.base.refusal import Fault, Refusal
+from ecluse.passage.authority import (
+    AGREEMENT_SIGNED,
+    INSTRUCTION_SIGNED,
+    RECIPIENT_COMPARED,
+    authority,
+    compared_recipient,
+    signed_agreement,
+    signed_instruction,
+)
+from ecluse.passage.migration import LIVE, Act, migrations
+from ecluse.passage.site import Site
+from ecluse.terms.catalogue import Catalogue, Privilege
+from ecluse.terms.instruction import Instruction
+from ecluse.terms.mapping import Mapping, check_mapping
+from ecluse.terms.privilege import lacking, target_needs
+
+__all__ = ["LAMPS", "Lamp", "LampName", "check_target", "current_instruction", "lamps"]
+
+LampName = Literal["agreement", "instruction", "recipient", "target"]
+LAMPS: Final[tuple[LampName, ...]] = ("agreement", "instruction", "recipient", "target")
+"""In the order in which they are lit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lamp:
+    """One lamp (« voyant »): lit when nothing refuses; otherwise `refusal` says why it is dark and what to do."""
+
+    name: LampName
+    refusal: Refusal | Fault | None = None
+
+    @property
+    def lit(self) -> bool:
+        """Whether nothing stands in the way on account of this lamp."""
+        return self.refusal is None
+
+
+def lamps(site: Site, *, instruction: str, at: datetime, check: Callable[[], None]) -> tuple[Lamp, ...]:
+    """The four lamps for `instruction` (a digest; "" for none) as the source's site sees them.
+
+    `check` holds the target to the instruction and raises what refuses (`check_target`). Never raises for a closed lock.
+    """
+    agreement = _lamp("agreement", lambda: _agreement(site, instruction, at=at))
+    recipient = _lamp("recipient", lambda: _recipient(site, instruction, at=at))
+    ordered = _lamp("instruction", lambda: _instruction(site, instruction, at=at))
+    if ordered.refusal is not None and _same(ordered.refusal, recipient.refusal):
+        ordered = Lamp("instruction")  # what refuses is the recipient's key: the instruction itself holds
+    return agreement, ordered, recipient, _lamp("target", check)
+
+
+def current_instruction(site: Site) -> str:
+    """The digest of the instruction signed last and not replaced since; "" if there is none."""
+    signed = site.bodies(INSTRUCTION_SIGNED)
+    replaced = {body.get("supersedes") for body in signed}
+    return next((str(body["document"]) for body in reversed(signed) if body["document"] not in replaced), "")
+
+
+def check_target(
+    ordered: Instruction, *, mapping: Mapping, catalogue: Catalogue, held: frozenset[Privilege] | None
+) -> None:
+    """The target is the one described, its tables are there, its account can write them (`held`: None where there are no accounts).
+
+    Raises Refusal `lock/target-differs`, `lock/target-lacks`, `mapping/...-absent`.
+    """
+    if ordered.target.mapping != mapping.digest:
+        raise Refusal(
+            "lock/target-differs", where=mapping.system, expected=ordered.target.mapping, got=mapping.digest
+        )
+    check_mapping(mapping, catalogue)
+    kinds = [mapping.kinds[kind] for kind in ordered.records if kind in mapping.kinds]
+    tables = {kind.table for kind in kinds} | {
+        join.table for kind in kinds for join in kind.joins if join.role == "owned"
+    }
+    marks = [need for need in target_needs(()) if need.table not in catalogue.tables]
+    short = (
+        [] if held is None else [need for need in lacking(held, target_needs(tables)) if need not in marks]
+    )
+    if short:
+        raise Refusal("lock/target-lacks", where=mapping.system, got="; ".join(map(str, short[:10])))
+
+
+def _lamp(name: LampName, check: Callable[[], object]) -> Lamp:
+    try:
+        check()
+    except (Refusal, Fault) as refusal:
+        return Lamp(name, refusal)
+    return Lamp(name)
+
+
+def _agreement(site: Site, instruction: str, *, at: datetime) -> None:
+    """The agreement that the instruction names; without an instruction, the one signed last."""
+    signed = [str(body["document"]) for body in site.bodies(AGREEMENT_SIGNED)]
+    named = signed_instruction(site, instruction)[0].agreement if instruction else ""
+    if not named and not signed:
+        raise Refusal("lock/no-agreement")
+    signed_agreement(site, named or signed[-1], at=at)
+
+
+def _instruction(site: Site, instruction: str, *, at: datetime) -> None:
+    if not instruction:
+        raise Refusal("lock/no-instruction")
+    authority(site, instruction=instruction, at=at, another_run=not _under_way(site, instruction))
+
+
+def _recipient(site: Site, instruction: str, *, at: datetime) -> None:
+    """The keys that the instruction names; without an instruction, the one compared last."""
+    if instruction:
+        named = [it.certificate for it in signed_instruction(site, instruction)[0].recipients]
+    else:
+        named = [str(body["certificate"]) for body in site.bodies(RECIPIENT_COMPARED)][-1:]
+    if not named:
+        raise Refusal("lock/no-recipient")
+    for certificate in named:
+        compared_recipient(site, certificate, at=at)
+
+
+def _under_way(site: Site, instruction: str) -> bool:
+    """Whether a run of this instruction is not finished: it then needs no further one."""
+    events = site.journal.events()
+    begun = {
+        event.subject
+        for event in events
+        if event.act == Act.DRAFT.value and event.body.get("instruction") == instruction
+    }
+    return any(name in begun and migration.state in LIVE for name, migration in migrations(events).items())
+
+
+def _same(one: Refusal | Fault, other: Refusal | Fault | None) -> bool:
+    return other is not None and (one.code, one.values) == (other.code, other.values)

@@ -1,0 +1,94 @@
+"""Rejected rows tried again (« rejouer ») once their cause is mended: written now, or kept sealed with today's reason.
+
+Each row keeps the place it had in its part, and is marked under it: killed in the middle, a replay is simply called again, and a later `load` or
+rollback knows what it wrote. It decides nothing about why a row was rejected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+
+from ecluse.passage.custody import Vault
+from ecluse.passage.load import Loader, Mark, RowsRefused
+from ecluse.passage.rejects import REASON, RejectedRows, RejectVault
+from ecluse.proof.seal import Recipient
+from ecluse.proof.unseal import Opener
+
+__all__ = ["Replayed", "replay"]
+
+_BASES: Final = {"values": 1 << 30, "parents": 1 << 31}
+"""Where the places of rows begin that never had one among the writable records of their part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How many rejected rows were written, and how many stay in the vault."""
+
+    written: int
+    left: int
+
+
+def replay(
+    loader: Loader, vault: Vault, folder: str, *, to: Recipient, identities: Sequence[Opener]
+) -> Replayed:
+    """Try every rejected row in `folder` again, parents first. Raises Fault `target/...` (nothing is then lost: call it again)."""
+    coming = f"{folder}-next"
+    if vault.names(folder):
+        vault.erase(coming)
+    else:
+        _swap(vault, folder, coming)
+    left = RejectVault(vault, coming, to=to)
+    order = list(loader.vocabulary.kinds)
+    rejected = sorted(
+        RejectVault(vault, folder, to=to).read(identities), key=lambda it: (order.index(it.kind), it.name)
+    )
+    written = kept = 0
+    for batch in rejected:
+        for place, row in _rows(batch):
+            if _try(loader, batch.kind, *place, row=row, left=left):
+                written += 1
+            else:
+                kept += 1
+    _swap(vault, folder, coming)
+    return Replayed(written, kept)
+
+
+def _swap(vault: Vault, folder: str, coming: str) -> None:
+    """What stays takes the folder's place. The old one goes first: from then on `coming` is whole, and a crash leaves it to be moved."""
+    vault.erase(folder)
+    for name in vault.names(coming):
+        with vault.open(coming, name) as file:
+            vault.put(folder, name, (file.read(),))
+    vault.erase(coming)
+
+
+def _rows(batch: RejectedRows) -> list[tuple[tuple[int, int], pa.RecordBatch]]:
+    """Each row alone, with its part and its place in it."""
+    _, part, where, _ = batch.name.split(".")
+    first = _BASES[where] if where in _BASES else int(where)
+    rows = batch.rows.drop_columns([REASON])
+    return [((int(part), first + index), rows.slice(index, 1)) for index in range(rows.num_rows)]
+
+
+def _try(loader: Loader, kind: str, part: int, start: int, *, row: pa.RecordBatch, left: RejectVault) -> bool:
+    mark = Mark(loader.migration, part, kind, 1, start)
+    if mark in loader.done.get(part, []):
+        return True
+    reason = loader.orphaned(row, kind=kind)
+    if not reason:
+        ready = loader.writers[kind].write(row)
+        if ready.rejected.num_rows:
+            reason = ready.rejected.column(REASON)[0].as_py()
+        else:
+            try:
+                loader.target.write(ready.tables, mark=mark, replace=loader.replace)
+            except RowsRefused as refused:
+                reason = f"{refused.values['where']}: {refused.values['reason']}"
+    if reason:
+        left.put(kind, row.append_column(REASON, pa.array([reason])), place=f"{part:04d}.{start:010d}")
+        loader.lost.setdefault(kind, set()).update(row.column("id").to_pylist())
+    return not reason
