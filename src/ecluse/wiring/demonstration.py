@@ -13,17 +13,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from ecluse.adapters.clock import SystemClock
-from ecluse.adapters.connectors.sql.grants import grants
 from ecluse.adapters.invented import create_empty, fill
 from ecluse.invent.catalogue import classification
 from ecluse.invent.places import SITES
 from ecluse.passage.authority import RECIPIENT_COMPARED
-from ecluse.passage.closing import erase_migration
 from ecluse.passage.erase import Certificate
-from ecluse.passage.extract import Source
-from ecluse.passage.inbound import accept, hand_over, load, measure, receive, reconcile_target
-from ecluse.passage.outbound import begin, deposit, extract_parcel, prepare
+from ecluse.passage.outbound import begin
 from ecluse.passage.reconcile import Reconciliation
 from ecluse.passage.signing import sign
 from ecluse.passage.site import Site
@@ -44,16 +39,15 @@ from ecluse.terms.instruction import (
     System,
     draft,
 )
-from ecluse.terms.mapping import Mapping as SystemMapping
-from ecluse.terms.plan import Plan
 from ecluse.terms.vocabulary import vocabulary
+from ecluse.wiring.course import Course, silent
 from ecluse.wiring.folders import SiteFolder
-from ecluse.wiring.laboratory import checksum, create_exchange, mapping_of, open_site, source_of, target_of
+from ecluse.wiring.laboratory import NOW, create_exchange, mapping_of, open_site
 from ecluse.wiring.settings import Settings, write_settings
 
-__all__ = ["LEFT_BEHIND", "PEOPLE", "Cast", "Demonstration", "Played", "privileges_needed"]
+__all__ = ["LEFT_BEHIND", "PEOPLE", "Cast", "Demonstration", "Played"]
 
-PASSPHRASE: Final = "phrase de passe de demonstration"
+PASSPHRASE: Final = "phrase de passe de demonstration"  # noqa: S105 - printed, and the folder says so
 WORK_FACTOR: Final = 12
 """log2 of scrypt's cost for keys whose passphrase is printed anyway."""
 
@@ -89,17 +83,12 @@ class Played:
     certificate: Certificate
 
 
-def privileges_needed(plan: Plan, source: Source) -> frozenset:
-    """What an account needs to run the plan on this source."""
-    return grants(plan, source.catalogue())
-
-
 class Demonstration:
     """A workspace in `home`, played step by step; `tell` is told the name of each step as it begins."""
 
     def __init__(
         self, home: Path, *, patients: int, seed: int, language: str = "fr", source_url: str = "", target_url: str = "",
-        tell: Callable[[str], None] = lambda step: None, clock: Callable[[], datetime] = SystemClock().now,
+        tell: Callable[[str], None] = silent, clock: Callable[[], datetime] = NOW,
     ) -> None:  # fmt: skip
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.home, self.patients, self.seed, self.tell, self.clock = home, patients, seed, tell, clock
@@ -128,19 +117,15 @@ class Demonstration:
         certificate = self.certify_recipient(source, target, cast)
         self.tell("instruction")
         instruction = self.sign_instruction(source, cast, agreement=agreement, certificate=certificate)
-        self.tell("extract")
-        name = self.extract(source, cast, instruction)
-        self.tell("deposit")
-        deposit(source, name, by=cast.ids["engineer"])
-        self.tell("load")
-        self.load(target, cast, name)
+        course = Course.of(self.settings, source, target)
+        name = begin(source, by=cast.ids["engineer"], instruction=instruction)
+        course.run(name, by=cast.ids["engineer"], step=self.tell)
         self.tell("reconcile")
-        result = self.reconcile(target, cast, name)
+        result = course.reconcile(name, by=cast.ids["engineer"])
         self.tell("accept")
-        accept(target, name, by=cast.ids["biologist"], key=cast.keys["biologist"])
+        course.accept(name, by=cast.ids["biologist"], key=cast.keys["biologist"])
         self.tell("erase")
-        certified = erase_migration(target, source, name=name, by=cast.ids["biologist"])
-        return Played(name, result, certified)
+        return Played(name, result, course.erase(name, by=cast.ids["biologist"]))
 
     def invent(self) -> None:
         """Fill the old system, and create the new one empty."""
@@ -265,47 +250,6 @@ class Demonstration:
                 )
             )
         }
-
-    def extract(self, source: Site, cast: Cast, instruction: str) -> str:
-        """Begin a migration and pass gate 1; its name."""
-        name = begin(source, by=cast.ids["engineer"], instruction=instruction)
-        passage = prepare(source, name, mapping=mapping_of(self.settings.source))
-        extract_parcel(
-            source, passage, by=cast.ids["engineer"], connect=lambda: source_of(self.settings.source), needed=privileges_needed,
-            checksum=checksum(),
-        )  # fmt: skip
-        return name
-
-    def load(self, target: Site, cast: Cast, name: str) -> int:
-        """Hand over and pass gate 2; records written."""
-        hand_over(target, name, by=cast.ids["engineer"], source=self.settings.source.site.name)
-        received = receive(target, name, source=self.settings.source.site.name)
-        mapping: SystemMapping = mapping_of(self.settings.target)
-        with source_of(self.settings.target).snapshot() as snapshot:
-            held = measure(
-                snapshot, received.plan(mapping), checksum=checksum(), salts=received.statement.salts
-            )
-        before = {kind: side.sums for kind, side in held.items()}
-        return load(
-            target,
-            received,
-            by=cast.ids["engineer"],
-            target=target_of(self.settings.target),
-            before=before,
-            mapping=mapping,
-        )
-
-    def reconcile(self, target: Site, cast: Cast, name: str) -> Reconciliation:
-        """Read the target back and hold it against the source's statement."""
-        received = receive(target, name, source=self.settings.source.site.name)
-        with source_of(self.settings.target).snapshot() as snapshot:
-            held = measure(
-                snapshot,
-                received.plan(mapping_of(self.settings.target)),
-                checksum=checksum(),
-                salts=received.statement.salts,
-            )
-        return reconcile_target(target, received, by=cast.ids["engineer"], held=held, checksum=checksum())
 
 
 def _mapping_digest(file: Path) -> str:

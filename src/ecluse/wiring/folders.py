@@ -31,7 +31,7 @@ from ecluse.proof.keys import SigningKey, VerifyKey
 from ecluse.proof.seal import seal
 from ecluse.proof.unseal import unseal
 
-__all__ = ["SiteFolder", "WORK_FACTOR"]
+__all__ = ["WORK_FACTOR", "SiteFolder"]
 
 WORK_FACTOR = 17
 _AGENT = "agent"

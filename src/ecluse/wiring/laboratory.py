@@ -11,12 +11,13 @@ from pathlib import Path
 
 from ecluse.adapters.checksums import DuckChecksum
 from ecluse.adapters.clock import SystemClock
-from ecluse.wiring.systems import open_source, open_target
 from ecluse.adapters.documents import DocumentFolder
 from ecluse.adapters.journal import WitnessedJournal
 from ecluse.adapters.records import SqliteMemory, SqliteRecords
 from ecluse.adapters.vaults import DiskVault
 from ecluse.passage.closing import bury
+from ecluse.passage.extract import Source
+from ecluse.passage.load import Target
 from ecluse.passage.site import Known, Site
 from ecluse.proof.keys import SigningKey
 from ecluse.proof.ledger import Ledger
@@ -25,8 +26,10 @@ from ecluse.terms.mapping import Mapping, parse_mapping
 from ecluse.terms.vocabulary import vocabulary
 from ecluse.wiring.folders import SiteFolder
 from ecluse.wiring.settings import Settings, Side, SystemSettings
+from ecluse.wiring.systems import open_source, open_target
 
 __all__ = [
+    "NOW",
     "ORIGIN",
     "checksum",
     "create_exchange",
@@ -39,6 +42,7 @@ __all__ = [
 
 ORIGIN = "ecluse.example/exchange"
 Clock = Callable[[], datetime]
+NOW: Clock = SystemClock().now
 
 
 def create_exchange(exchange: Path) -> None:
@@ -58,7 +62,7 @@ def open_ledger(settings: Settings) -> Ledger:
     return Ledger(SqliteRecords(settings.exchange / "ledger.sqlite"), origin=ORIGIN, key=key)
 
 
-def open_site(settings: Settings, side: Side, *, clock: Clock = SystemClock().now) -> Site:
+def open_site(settings: Settings, side: Side, *, clock: Clock = NOW) -> Site:
     """One site with all its tools. Keys that the ledger says are dead are destroyed again before anything else.
 
     Raises Refusal `settings/site-absent`, `ledger/rolled-back`, `key/...`.
@@ -97,12 +101,12 @@ def mapping_of(system: SystemSettings) -> Mapping:
     return parse_mapping(system.mapping.read_bytes(), vocabulary=vocabulary())
 
 
-def source_of(system: SystemSettings):
+def source_of(system: SystemSettings) -> Source:
     """The system as a source, not yet connected."""
     return open_source(system.url, password_file=system.password_file)
 
 
-def target_of(system: SystemSettings):
+def target_of(system: SystemSettings) -> Target:
     """The system as a target."""
     return open_target(system.url, password_file=system.password_file)
 

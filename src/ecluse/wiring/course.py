@@ -1,0 +1,170 @@
+"""The course of a migration: which step comes next, taken with the tools of the sites that this workspace holds.
+
+Reads the state from the ledger and takes one step, or all that are left before a person must decide. Killed anywhere, it is simply called again.
+It decides no rule: every step is a verb of `ecluse.passage`, which refuses what is not allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ecluse.adapters.connectors.sql.grants import grants
+from ecluse.base.refusal import Refusal
+from ecluse.passage import inbound, outbound
+from ecluse.passage.closing import erase_migration
+from ecluse.passage.erase import Certificate
+from ecluse.passage.extract import Progress, Snapshot, Source
+from ecluse.passage.inbound import Received
+from ecluse.passage.load import Target
+from ecluse.passage.migration import Gate, MigrationState, migrations
+from ecluse.passage.reconcile import Reconciliation, Side
+from ecluse.passage.replay import Replayed
+from ecluse.passage.site import Site
+from ecluse.passage.statement import Statement
+from ecluse.proof.keys import SigningKey
+from ecluse.terms.catalogue import Privilege
+from ecluse.terms.plan import Plan
+from ecluse.wiring.laboratory import checksum, mapping_of, source_of, target_of
+from ecluse.wiring.settings import Settings
+
+__all__ = ["Course", "migration_of", "privileges_needed", "quiet", "silent"]
+
+
+def quiet(kind: str, done: int, total: int) -> None:
+    """Progress told to nobody."""
+
+
+def privileges_needed(plan: Plan, source: Source) -> frozenset[Privilege]:
+    """What an account needs to run the plan on this source, and no more."""
+    return grants(plan, source.catalogue())
+
+
+def silent(step: str) -> None:
+    """Steps told to nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Both sites of a workspace, and how to reach their systems. `source_system` and `target_system` open them anew at each use."""
+
+    settings: Settings
+    source: Site
+    target: Site
+    source_system: Callable[[], Source]
+    target_system: Callable[[], Target]
+
+    @classmethod
+    def of(cls, settings: Settings, source: Site, target: Site) -> Course:
+        """The course between the systems that the settings name."""
+        return cls(
+            settings, source, target, lambda: source_of(settings.source), lambda: target_of(settings.target)
+        )
+
+    def run(
+        self,
+        name: str,
+        *,
+        by: str,
+        progress: Progress = quiet,
+        step: Callable[[str], None] = silent,
+    ) -> MigrationState:
+        """Every step from where the migration stands to LOADED; the state reached. `step` is told each step's word as it begins."""
+        steps: dict[MigrationState, tuple[str, Callable[[], object]]] = {
+            MigrationState.INSTRUCTED: ("extract", lambda: self.extract(name, by=by, progress=progress)),
+            MigrationState.EXTRACTED: ("deposit", lambda: outbound.deposit(self.source, name, by=by)),
+            MigrationState.DEPOSITED: (
+                "hand-over",
+                lambda: inbound.hand_over(self.target, name, by=by, source=self.source.name),
+            ),
+            MigrationState.HANDED_OVER: ("load", lambda: self.load(name, by=by, progress=progress)),
+        }
+        while (state := self.source.migration(name).state) in steps:
+            word, verb = steps[state]
+            step(word)
+            verb()
+        return state
+
+    def extract(self, name: str, *, by: str, progress: Progress = quiet) -> Statement:
+        """Gate 1, whole."""
+        passage = outbound.prepare(self.source, name, mapping=mapping_of(self.settings.source))
+        return outbound.extract_parcel(
+            self.source, passage, by=by, connect=self.source_system, needed=privileges_needed, checksum=checksum(), progress=progress
+        )  # fmt: skip
+
+    def received(self, name: str) -> Received:
+        """The parcel at the target's site, verified."""
+        return inbound.receive(self.target, name, source=self.source.name)
+
+    def load(self, name: str, *, by: str, progress: Progress = quiet) -> int:
+        """Gate 2, whole; records written now."""
+        received = self.received(name)
+        before = (
+            None
+            if self._opened(name, "target")
+            else {kind: side.sums for kind, side in self._held(received).items()}
+        )
+        return inbound.load(
+            self.target, received, by=by, target=self.target_system(), before=before, mapping=mapping_of(self.settings.target),
+            progress=progress,
+        )  # fmt: skip
+
+    def replay(self, name: str, *, by: str) -> Replayed:
+        """Rejected rows tried again."""
+        received = self.received(name)
+        mapping = mapping_of(self.settings.target)
+        return inbound.replay_rejects(
+            self.target, received, by=by, target=self.target_system(), mapping=mapping
+        )
+
+    def roll_back(self, name: str, *, by: str, to: int) -> int:
+        """Every batch of parts after `to` taken out of the target; records removed."""
+        received = self.received(name)
+        mapping = mapping_of(self.settings.target)
+        return inbound.roll_back(
+            self.target, received, by=by, target=self.target_system(), mapping=mapping, to=to
+        )
+
+    def reconcile(self, name: str, *, by: str) -> Reconciliation:
+        """Read the target back and hold it against the source's statement."""
+        received = self.received(name)
+        return inbound.reconcile_target(
+            self.target, received, by=by, held=self._held(received), checksum=checksum()
+        )
+
+    def accept(self, name: str, *, by: str, key: SigningKey) -> str:
+        """A biologist signs the last reconciliation; its digest."""
+        return inbound.accept(self.target, name, by=by, key=key)
+
+    def erase(self, name: str, *, by: str) -> Certificate:
+        """Keys and bytes destroyed at every place, certified."""
+        return erase_migration(self.target, self.source, name=name, by=by)
+
+    @contextmanager
+    def read_back(self, received: Received) -> Iterator[tuple[Snapshot, Plan]]:
+        """The target opened for reading back, with the plan that reads the fields the parcel held. Raises Refusal `address/...`."""
+        plan = received.plan(mapping_of(self.settings.target))
+        with source_of(self.settings.target).snapshot() as snapshot:
+            yield snapshot, plan
+
+    def _held(self, received: Received) -> dict[str, Side]:
+        with self.read_back(received) as (snapshot, plan):
+            return inbound.measure(snapshot, plan, checksum=checksum(), salts=received.statement.salts)
+
+    def _opened(self, name: str, gate: Gate) -> bool:
+        acts = [event.act for event in self.target.journal.events() if event.subject == name]
+        return f"gate.{gate}-opened" in acts
+
+
+def migration_of(site: Site, name: str) -> str:
+    """The migration meant: the one named, or the only one not yet over. Raises Refusal `migration/which`, `migration/unknown`."""
+    known = migrations(site.journal.events())
+    if name:
+        if name not in known:
+            raise Refusal("migration/unknown", where=name)
+        return name
+    alive = [it.name for it in known.values() if it.state is not MigrationState.ERASED]
+    if len(alive) != 1:
+        raise Refusal("migration/which", got=", ".join(alive) or "-")
+    return alive[0]
