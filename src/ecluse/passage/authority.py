@@ -15,6 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ecluse.base.refusal import Refusal
+from ecluse.passage.acts import (
+    AGREEMENT_SIGNED,
+    CODES_SIGNED,
+    INSTRUCTION_REVOKED,
+    INSTRUCTION_SIGNED,
+    RECIPIENT_COMPARED,
+)
 from ecluse.passage.migration import Act
 from ecluse.passage.site import Event, Site
 from ecluse.people.person import Person
@@ -42,12 +49,6 @@ __all__ = [
     "signed_agreement",
     "signed_instruction",
 ]
-
-AGREEMENT_SIGNED = "agreement.signed"
-CODES_SIGNED = "codes.signed"
-INSTRUCTION_SIGNED = "instruction.signed"
-INSTRUCTION_REVOKED = "instruction.revoked"
-RECIPIENT_COMPARED = "recipient.compared"
 
 
 @dataclass(frozen=True, slots=True)

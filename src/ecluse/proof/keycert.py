@@ -17,7 +17,7 @@ from ecluse.proof.canonical import Json, canonical_json
 from ecluse.proof.keys import SigningKey, VerifyKey, fingerprint
 from ecluse.proof.sign import sign_document, strict_json, verify_document
 
-__all__ = ["Keycert", "certify", "verify_keycert"]
+__all__ = ["Keycert", "certify", "read_keycert", "verify_keycert"]
 
 _FIELDS: Final = ("subject", "role", "purpose", "key", "issuer")
 _INSTANT: Final = "%Y-%m-%dT%H:%M:%SZ"
@@ -48,6 +48,13 @@ class Keycert:
         """The certified key when it is one that signs. Raises Refusal `key/malformed` when it is a recipient."""
         return VerifyKey.parse(self.key)
 
+    def check(self, *, at: datetime) -> None:
+        """Raises Refusal `key/cert-early` before its period, `key/cert-expired` after (UTC)."""
+        if at < self.not_before:
+            raise Refusal("key/cert-early", where=self.subject, got=self.not_before.strftime(_INSTANT))
+        if at >= self.not_after:
+            raise Refusal("key/cert-expired", where=self.subject, got=self.not_after.strftime(_INSTANT))
+
 
 def certify(
     *, subject: str, role: str, purpose: str, key: str, not_before: datetime, not_after: datetime, root: SigningKey
@@ -66,16 +73,19 @@ def certify(
 def verify_keycert(envelope: bytes, *, root: VerifyKey, at: datetime) -> Keycert:
     """The certificate that `root` signed, if it holds at `at` (UTC).
 
-    Raises the refusals of `verify_document`, `key/cert-malformed`, `key/cert-early` before its period, `key/cert-expired` after.
+    Raises the refusals of `read_keycert` and `Keycert.check`.
     """
+    cert = read_keycert(envelope, root=root)
+    cert.check(at=at)
+    return cert
+
+
+def read_keycert(envelope: bytes, *, root: VerifyKey) -> Keycert:
+    """The certificate that `root` signed, whatever the time: to judge the past. Raises the refusals of `verify_document`, `key/cert-malformed`."""
     verified = verify_document(envelope, type="keycert", keys={"root": root})
     cert = _read(strict_json(verified.payload))
     if cert.issuer != root.key_id:
         raise Refusal("key/cert-malformed", why="its issuer is not the root that signed it")
-    if at < cert.not_before:
-        raise Refusal("key/cert-early", where=cert.subject, got=cert.not_before.strftime(_INSTANT))
-    if at >= cert.not_after:
-        raise Refusal("key/cert-expired", where=cert.subject, got=cert.not_after.strftime(_INSTANT))
     return cert
 
 

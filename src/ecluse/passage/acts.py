@@ -1,0 +1,28 @@
+"""What the ledger's entries about documents and keys are called: one name for each act, for those who write it and those who judge it.
+
+The acts of a migration stand in `migration.Act`. This module decides nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "AGREEMENT_SIGNED",
+    "CODES_SIGNED",
+    "INSTRUCTION_REVOKED",
+    "INSTRUCTION_SIGNED",
+    "KEY_DESTROYED",
+    "KEY_RESURRECTED",
+    "RECIPIENT_COMPARED",
+    "RECONCILIATION_SIGNED",
+]
+
+AGREEMENT_SIGNED: Final = "agreement.signed"
+CODES_SIGNED: Final = "codes.signed"
+INSTRUCTION_SIGNED: Final = "instruction.signed"
+INSTRUCTION_REVOKED: Final = "instruction.revoked"
+RECIPIENT_COMPARED: Final = "recipient.compared"
+RECONCILIATION_SIGNED: Final = "reconciliation.signed"
+KEY_DESTROYED: Final = "key.destroyed"
+KEY_RESURRECTED: Final = "key.resurrected"
