@@ -150,10 +150,11 @@ def _proposals(kind: Kind, roads: list[Road], profile: Profile, tables: dict[str
     return found
 
 
-NEAR: Final = frozenset(
-    {"status", "comment", "comment_2", "version", "code", "label", "value", "date", "time"}
-)
-"""Fields so commonly named that a joined table's column of that name says nothing."""
+BARE: Final = frozenset({
+    "status", "statut", "etat", "comment", "commentaire", "note", "version", "revision", "code", "label", "libelle", "value", "valeur", "name", "nom",
+    "description", "flag", "flags", "count", "total", "image", "priority", "id",
+})  # fmt: skip
+"""Names so common that in a joined table they speak of that table, not of the record."""
 
 TELLING: Final = frozenset({"nir", "email", "rpps", "document"})
 """What tells a field by itself, whatever the column's name."""
@@ -168,7 +169,7 @@ def _confidence(
         return (0.97, "the primary key") if own and table.primary_key == (column.name,) else (0.0, "")
     if target.parent:
         return _as_parent(target, table, column, named=named, own=own, parent=tables.get(target.parent, ""))
-    if not own and target.name in NEAR:
+    if not own and compressed(column.name) in BARE:
         return 0.0, ""
     if target.type in ("date", "datetime") and column.family in ("date", "datetime"):
         return (min(named + 0.1, 0.99), f"its name, and its type {column.native}") if named else (0.0, "")
