@@ -38,6 +38,7 @@ from ecluse.terms.instruction import (
     SourceAfter,
     System,
     draft,
+    parse,
 )
 from ecluse.terms.vocabulary import vocabulary
 from ecluse.wiring.course import Course, silent
@@ -45,7 +46,7 @@ from ecluse.wiring.folders import SiteFolder
 from ecluse.wiring.laboratory import NOW, create_exchange, mapping_of, open_site
 from ecluse.wiring.settings import Settings, write_settings
 
-__all__ = ["LEFT_BEHIND", "PEOPLE", "Cast", "Demonstration", "Played"]
+__all__ = ["LEFT_BEHIND", "PEOPLE", "Cast", "Demonstration", "Played", "Ready"]
 
 PASSPHRASE: Final = "phrase de passe de demonstration"  # noqa: S105 - printed, and the folder says so
 WORK_FACTOR: Final = 12
@@ -83,6 +84,17 @@ class Played:
     certificate: Certificate
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A workspace in which everything is signed and nothing has left yet. `instruction` is a digest."""
+
+    cast: Cast
+    source: Site
+    target: Site
+    instruction: str
+    course: Course
+
+
 class Demonstration:
     """A workspace in `home`, played step by step; `tell` is told the name of each step as it begins."""
 
@@ -106,6 +118,19 @@ class Demonstration:
 
     def play(self) -> Played:
         """Every step, from an invented laboratory to a certificate of erasure."""
+        ready = self.ready()
+        cast, course = ready.cast, ready.course
+        name = begin(ready.source, by=cast.ids["engineer"], instruction=ready.instruction)
+        course.run(name, by=cast.ids["engineer"], step=self.tell)
+        self.tell("reconcile")
+        result = course.reconcile(name, by=cast.ids["engineer"])
+        self.tell("accept")
+        course.accept(name, by=cast.ids["biologist"], key=cast.keys["biologist"])
+        self.tell("erase")
+        return Played(name, result, course.erase(name, by=cast.ids["biologist"]))
+
+    def ready(self) -> Ready:
+        """Everything up to a signed instruction: both systems, both sites, the people, the agreement, the recipient."""
         self.tell("invent")
         self.invent()
         self.tell("people")
@@ -117,15 +142,7 @@ class Demonstration:
         certificate = self.certify_recipient(source, target, cast)
         self.tell("instruction")
         instruction = self.sign_instruction(source, cast, agreement=agreement, certificate=certificate)
-        course = Course.of(self.settings, source, target)
-        name = begin(source, by=cast.ids["engineer"], instruction=instruction)
-        course.run(name, by=cast.ids["engineer"], step=self.tell)
-        self.tell("reconcile")
-        result = course.reconcile(name, by=cast.ids["engineer"])
-        self.tell("accept")
-        course.accept(name, by=cast.ids["biologist"], key=cast.keys["biologist"])
-        self.tell("erase")
-        return Played(name, result, course.erase(name, by=cast.ids["biologist"]))
+        return Ready(cast, source, target, instruction, Course.of(self.settings, source, target))
 
     def invent(self) -> None:
         """Fill the old system, and create the new one empty."""
@@ -167,11 +184,14 @@ class Demonstration:
             self.settings, "target", clock=self.clock
         )
 
+    def agreement(self) -> str:
+        """The agreement's text, signed yesterday and ending in half a year."""
+        text = resources.files("ecluse.invent").joinpath("terms", "agreement-fr.toml").read_text("utf-8")
+        return _dated(text, self.clock().date())
+
     def sign_agreement(self, source: Site, cast: Cast) -> str:
         """The agreement, signed by the biologist and the vendor's representative; its digest."""
-        today = self.clock().date()
-        text = resources.files("ecluse.invent").joinpath("terms", "agreement-fr.toml").read_text("utf-8")
-        payload = _dated(text, today).encode()
+        payload = self.agreement().encode()
         (self.home / "agreement.toml").write_bytes(payload)
         sign(source, "agreement", payload, by=cast.ids["biologist"], key=cast.keys["biologist"])
         return sign(
@@ -211,7 +231,10 @@ class Demonstration:
             vocabulary=vocabulary(),
         ).encode()
         (self.home / "instruction.toml").write_bytes(payload)
-        return sign(source, "instruction", payload, by=cast.ids["biologist"], key=cast.keys["biologist"])[0]
+        signed = sign(source, "instruction", payload, by=cast.ids["biologist"], key=cast.keys["biologist"])[0]
+        if parse(payload, vocabulary=vocabulary()).threshold > 1:
+            sign(source, "instruction", payload, by=cast.ids["second"], key=cast.keys["second"])
+        return signed
 
     def instruction(self, *, agreement: str, codes: str, certificate: str) -> Instruction:
         """What the invented laboratory asks for: five of its six years, all sites but one, no special category, no free text."""
