@@ -8,16 +8,18 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+import pytest
 
 from ecluse.adapters.connectors.sql.address import parse_address
 from ecluse.adapters.connectors.sql.connect import open_mariadb, open_postgres, open_sqlite
 from ecluse.adapters.connectors.sql.write_mariadb import MariadbTarget
 from ecluse.adapters.connectors.sql.write_postgres import PostgresTarget
 from ecluse.adapters.connectors.sql.write_sqlite import SqliteTarget
-from ecluse.passage.load import TableRows, Target
+from ecluse.passage.load import Mark, TableRows, Target
 from ecluse.terms.catalogue import Catalogue, CatalogueColumn, CatalogueTable, ForeignKey
 from tests.ports.memory_target import MemoryTarget
 
@@ -199,3 +201,24 @@ def opened(kind: str, stack: ExitStack, url: str) -> Iterator[Opened]:
     """The small system, empty, in the database of this kind."""
     openings = {"sqlite": open_sqlite_target, "postgres": open_postgres_target, "mysql": open_mariadb_target}
     yield openings[kind](stack, url) if kind in openings else open_memory_target()
+
+
+KINDS = ("sqlite", "postgres", "mysql", "memory")
+MARK = Mark("m", 1, "patient", 1)
+PERSON: Row = {
+    "id": "1", "name": "ANNE", "born": date(1984, 2, 29), "seen": datetime.fromisoformat("2026-11-23T18:00:00.123456"), "weight": 61.5, "visits": 3,
+    "alive": True, "photo": b"\x89PNG", "note": "à jeun",
+}  # fmt: skip
+
+
+def database(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if kind == "memory":
+        return ""
+    if kind == "sqlite":
+        return f"sqlite:///{tmp_path}/target.db"
+    found: str = request.getfixturevalue({"postgres": "postgresql_url", "mysql": "mariadb_url"}[kind])
+    return found
+
+
+def person(**changes: Any) -> Row:
+    return PERSON | changes

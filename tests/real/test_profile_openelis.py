@@ -12,7 +12,8 @@ import pytest
 from ecluse.adapters.connectors.sql.address import parse_address
 from ecluse.adapters.connectors.sql.profile import Budget, profile_database
 from ecluse.terms.catalogue import Catalogue
-from ecluse.terms.draft import draft_mapping, guesses
+from ecluse.terms.draft import draft_mapping
+from ecluse.terms.guess import guesses
 from ecluse.terms.mapping import check_mapping, parse_mapping
 from ecluse.terms.profile import Profile
 from ecluse.terms.vocabulary import vocabulary

@@ -1,213 +1,28 @@
 """A mapping drafted from a profile: what probably stands where, with the reason and the confidence of each line.
 
-Decides by names (lexicon.toml), by what values are, and by keys; it proposes, and a person decides. A secret is never proposed. What was
-not found is a TODO line. The draft is a mapping that `parse_mapping` reads as it stands, as far as it goes.
+Decides how guesses read as a mapping; it proposes, and a person decides. What was not found is a TODO line. The draft is a mapping that
+`parse_mapping` reads as it stands, as far as it goes.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
-from functools import cache
-from importlib import resources
-from typing import Any, Final
+from typing import Final
 
 from ecluse.terms.catalogue import Catalogue
-from ecluse.terms.profile import ColumnProfile, Profile, TableProfile
-from ecluse.terms.secrets import compressed
-from ecluse.terms.vocabulary import Field, Kind, Vocabulary
+from ecluse.terms.guess import Guess, KindGuess, guesses
+from ecluse.terms.profile import ColumnProfile, Profile
+from ecluse.terms.vocabulary import Field, Vocabulary
 from ecluse.terms.writing import comment, written
 
-__all__ = ["Guess", "draft_mapping", "guesses"]
-
-LEAST: Final = 0.5
-"""Below this confidence nothing is proposed."""
-
-DEEPEST: Final = 3
-"""Foreign keys followed from a kind's own table."""
+__all__ = ["draft_mapping"]
 
 SEX: Final = {
     "1": "M", "2": "F", "9": "U", "0": "U", "M": "M", "F": "F", "U": "U", "I": "U", "O": "U", "H": "M", "m": "M", "f": "F", "u": "U", "male": "M",
     "female": "F", "unknown": "U",
 }  # fmt: skip
 FLAGS: Final = {"O": "true", "N": "false", "Y": "true", "1": "true", "0": "false", "T": "true", "F": "false"}
-
-
-@dataclass(frozen=True, slots=True)
-class Road:
-    """How a table is reached from a kind's own: each step is (alias, table, pairs of joined column and outer column)."""
-
-    table: str
-    steps: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = ()
-
-    @property
-    def alias(self) -> str:
-        """The alias of the table at its end; none for the kind's own."""
-        return self.steps[-1][0] if self.steps else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Guess:
-    """One field's proposed column: where, how sure (0 to 1), and why."""
-
-    field: Field
-    road: Road
-    column: ColumnProfile
-    confidence: float
-    reason: str
-
-    @property
-    def name(self) -> str:
-        """The column as a mapping writes it."""
-        return f"{self.road.alias}.{self.column.name}" if self.road.alias else self.column.name
-
-
-@dataclass(slots=True)
-class KindGuess:
-    """One kind's proposed table, and the fields found."""
-
-    kind: Kind
-    table: TableProfile
-    confidence: float
-    fields: dict[str, Guess] = field(default_factory=dict)
-
-
-@cache
-def _lexicon() -> dict[str, Any]:
-    return tomllib.loads(resources.files(__package__).joinpath("lexicon.toml").read_text("utf-8"))
-
-
-# --- guessing ---------------------------------------------------------------------------------------------------------
-
-
-def guesses(profile: Profile, *, vocabulary: Vocabulary) -> dict[str, KindGuess]:
-    """For each kind that this system seems to hold: its table, and for each field found, its column."""
-    chosen = {kind.name: found for kind in vocabulary.kinds.values() if (found := _table(kind, profile))}
-    tables = {name: found.table.name for name, found in chosen.items()}
-    for found in chosen.values():
-        roads = _roads(found.table, profile)
-        taken: set[str] = set()
-        proposals = sorted(
-            _proposals(found.kind, roads, profile, tables), key=lambda guess: -guess.confidence
-        )
-        for guess in proposals:
-            if guess.field.name not in found.fields and guess.name not in taken:
-                found.fields[guess.field.name] = guess
-                taken.add(guess.name)
-    return {name: found for name, found in chosen.items() if "id" in found.fields}
-
-
-def _table(kind: Kind, profile: Profile) -> KindGuess | None:
-    """The table whose name and columns fit best; a name that fits, or four fields at least, are needed."""
-    best: KindGuess | None = None
-    words: list[str] = _lexicon()[kind.name]["tables"]
-    for table in profile.tables.values():
-        named = _fit(compressed(table.name.rpartition(".")[2]), words)
-        own = {
-            guess.field.name
-            for guess in _proposals(kind, [Road(table.name)], profile, {})
-            if guess.confidence >= 0.7
-        }
-        share = len(own - {"id"}) / max(len(kind.fields) - 1, 1)
-        score = 0.6 * named + 0.4 * min(share * 1.5, 1.0)
-        if (named or len(own) >= 4) and (best is None or score > best.confidence):
-            best = KindGuess(kind, table, score)
-    return best
-
-
-def _roads(table: TableProfile, profile: Profile) -> list[Road]:
-    """The table itself, and every table reached by foreign keys, nearest first, each once."""
-    roads, seen = [Road(table.name)], {table.name}
-    for road in roads:
-        if len(road.steps) == DEEPEST:
-            continue
-        for link in profile.tables[road.table].foreign_keys:
-            if link.parent in seen or link.parent not in profile.tables:
-                continue
-            seen.add(link.parent)
-            alias = compressed(link.parent) + str(len(roads))
-            outer = [f"{road.alias}.{column}" if road.alias else column for column in link.columns]
-            pairs = tuple(zip(link.parent_columns, outer, strict=True))
-            roads.append(Road(link.parent, (*road.steps, (alias, link.parent, pairs))))
-    return roads
-
-
-def _proposals(kind: Kind, roads: list[Road], profile: Profile, tables: dict[str, str]) -> list[Guess]:
-    """Every column that may be a field of this kind, with its confidence."""
-    found = []
-    for road in roads:
-        table = profile.tables[road.table]
-        for column in table.columns.values():
-            if column.secret:
-                continue
-            for target in kind.fields.values():
-                confidence, reason = _confidence(target, table, column, own=not road.steps, tables=tables)
-                confidence -= 0.08 * len(road.steps)
-                if confidence >= LEAST:
-                    found.append(Guess(target, road, column, round(confidence, 2), reason))
-    return found
-
-
-BARE: Final = frozenset({
-    "status", "statut", "etat", "comment", "commentaire", "note", "version", "revision", "code", "label", "libelle", "value", "valeur", "name", "nom",
-    "description", "flag", "flags", "count", "total", "image", "priority", "id",
-})  # fmt: skip
-"""Names so common that in a joined table they speak of that table, not of the record."""
-
-TELLING: Final = frozenset({"nir", "email", "rpps", "document"})
-"""What tells a field by itself, whatever the column's name."""
-
-
-def _confidence(
-    target: Field, table: TableProfile, column: ColumnProfile, *, own: bool, tables: dict[str, str]
-) -> tuple[float, str]:
-    """How sure this column is this field, and why."""
-    named = _fit(compressed(column.name), _lexicon()[target.kind][target.name])
-    if target.name == "id":
-        return (0.97, "the primary key") if own and table.primary_key == (column.name,) else (0.0, "")
-    if target.parent:
-        return _as_parent(target, table, column, named=named, own=own, parent=tables.get(target.parent, ""))
-    if not own and compressed(column.name) in BARE:
-        return 0.0, ""
-    if target.type in ("date", "datetime") and column.family in ("date", "datetime"):
-        return (min(named + 0.1, 0.99), f"its name, and its type {column.native}") if named else (0.0, "")
-    return _as_value(target, column, named=named, own=own)
-
-
-def _as_parent(
-    target: Field, table: TableProfile, column: ColumnProfile, *, named: float, own: bool, parent: str
-) -> tuple[float, str]:
-    """A reference: by its foreign key to the parent's table, else by its name. To its own kind, by both."""
-    refers = any(link.columns == (column.name,) and link.parent == parent for link in table.foreign_keys)
-    if refers and (named or target.parent != target.kind):
-        return 0.98, f"refers to {parent}"
-    return (0.75 * named, "its name") if own else (0.0, "")
-
-
-def _as_value(target: Field, column: ColumnProfile, *, named: float, own: bool) -> tuple[float, str]:
-    """A value: by its name, more when the values are what is looked for, less when they are something else."""
-    wanted = _lexicon()["find"].get(target.kind, {}).get(target.name, [])
-    finding = next((found for found in column.findings if found.what in wanted), None)
-    if finding and named:
-        return min(
-            0.8 * named + 0.2 * finding.share, 0.99
-        ), f"its name, and {finding.share:.0%} of its values are {finding.what}"
-    if finding and own and finding.what in TELLING:
-        return 0.55, f"{finding.share:.0%} of its values are {finding.what}"
-    if wanted and column.distinct:
-        return 0.6 * named, f"its name only: its values are not {wanted[0]}"
-    return 0.9 * named, "its name"
-
-
-def _fit(name: str, patterns: list[str]) -> float:
-    """1 for the most telling pattern, a little less for each that follows; 0 when none fits."""
-    rank = next((rank for rank, pattern in enumerate(patterns) if fnmatchcase(name, pattern)), None)
-    return 0.0 if rank is None else max(1.0 - 0.04 * rank, 0.6)
-
-
-# --- writing ----------------------------------------------------------------------------------------------------------
+"""What old systems' codes for sexes and flags mean."""
 
 
 def draft_mapping(profile: Profile, catalogue: Catalogue, vocabulary: Vocabulary) -> str:

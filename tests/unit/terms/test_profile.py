@@ -12,7 +12,8 @@ from ecluse.adapters.connectors.sql.profile import Budget, profile_database
 from ecluse.adapters.invented import fill
 from ecluse.base.refusal import Refusal
 from ecluse.terms.catalogue import Catalogue, CatalogueColumn, CatalogueTable, ForeignKey
-from ecluse.terms.draft import draft_mapping, guesses
+from ecluse.terms.draft import draft_mapping
+from ecluse.terms.guess import guesses
 from ecluse.terms.mapping import check_mapping, parse_mapping
 from ecluse.terms.profile import ColumnProfile, Profile, TableProfile, profile_table
 from ecluse.terms.recognise import recognise, shape

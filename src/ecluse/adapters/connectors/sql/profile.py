@@ -49,9 +49,17 @@ class Budget:
 class Reader(Protocol):
     """One dialect's way to count and to sample."""
 
-    def catalogue(self) -> Catalogue: ...
-    def rows(self, table: str) -> int: ...
-    def sample(self, table: CatalogueTable, *, rows: int, of: int) -> list[tuple[Any, ...]]: ...
+    def catalogue(self) -> Catalogue:
+        """Tables, columns, keys, as introspected."""
+        ...
+
+    def rows(self, table: str) -> int:
+        """How many rows, as cheaply as the database can say."""
+        ...
+
+    def sample(self, table: CatalogueTable, *, rows: int, of: int) -> list[tuple[Any, ...]]:
+        """At most `rows` rows of a table of `of`, columns in the catalogue's order."""
+        ...
 
 
 def profile_database(
