@@ -69,18 +69,20 @@ def current_instruction(site: Site) -> str:
 
 
 def check_target(
-    ordered: Instruction, *, mapping: Mapping, catalogue: Catalogue, held: frozenset[Privilege] | None
+    ordered: Instruction | None, *, mapping: Mapping, catalogue: Catalogue, held: frozenset[Privilege] | None
 ) -> None:
     """The target is the one described, its tables are there, its account can write them (`held`: None where there are no accounts).
 
+    Without an instruction (`ordered` None), every kind of the mapping counts.
+
     Raises Refusal `lock/target-differs`, `lock/target-lacks`, `mapping/...-absent`.
     """
-    if ordered.target.mapping != mapping.digest:
+    if ordered is not None and ordered.target.mapping != mapping.digest:
         raise Refusal(
             "lock/target-differs", where=mapping.system, expected=ordered.target.mapping, got=mapping.digest
         )
     check_mapping(mapping, catalogue)
-    kinds = [mapping.kinds[kind] for kind in ordered.records if kind in mapping.kinds]
+    kinds = [kind for name, kind in mapping.kinds.items() if ordered is None or name in ordered.records]
     tables = {kind.table for kind in kinds} | {
         join.table for kind in kinds for join in kind.joins if join.role == "owned"
     }

@@ -1,0 +1,89 @@
+"""The tree of verbs. Each name is fixed: scripts rest on it.
+
+A module of verbs is imported with the tree, which costs little: what a verb needs is imported when it runs, so that `ecluse --help` starts at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ecluse import __version__
+from ecluse.doors.cli import contracts, evidence, instructions, lamps, machine, mappings, passage, recipients, sites
+from ecluse.doors.cli.door import Door
+from ecluse.doors.cli.guide import guide
+from ecluse.doors.cli.options import LanguageName
+from ecluse.wiring.settings import home_folder, language_of_environment
+
+__all__ = ["app"]
+
+_PLAIN = {"rich_markup_mode": None, "add_completion": False, "pretty_exceptions_enable": False}
+
+app = typer.Typer(name="ecluse", cls=Door, invoke_without_command=True, **_PLAIN)  # type: ignore[arg-type]
+
+
+@app.callback()
+def outer(
+    ctx: typer.Context,
+    home: Annotated[Path | None, typer.Option("--home", metavar="FOLDER")] = None,
+    language: Annotated[LanguageName | None, typer.Option("--language", metavar="fr|en")] = None,
+    version: Annotated[bool, typer.Option("--version")] = False,
+) -> None:
+    """What comes before every verb: where, in which language."""
+    spoken = language.value if language else language_of_environment()
+    ctx.obj = (home_folder(home), spoken)
+    if version:
+        typer.echo(f"ecluse {__version__}")
+        raise typer.Exit
+    if ctx.invoked_subcommand is None:
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            guide(ctx.obj[0], spoken)
+        else:
+            typer.echo(ctx.get_help())
+
+
+TREE = {
+    "": {
+        "init": sites.init,
+        "profile": mappings.profile,
+        "plan": mappings.plan,
+        "run": passage.run,
+        "extract": passage.extract,
+        "deposit": passage.deposit,
+        "hand-over": passage.hand_over,
+        "load": passage.load,
+        "rollback": passage.rollback,
+        "reconcile": passage.reconcile,
+        "accept": passage.accept,
+        "erase": passage.erase,
+        "doctor": machine.doctor,
+        "invent": machine.invent,
+    },
+    "site": {"new": sites.new, "confirm": sites.confirm, "recover": sites.recover, "show": sites.show, "compare": sites.compare},
+    "person": {"add": sites.add, "list": sites.people},
+    "agreement": {"new": contracts.new_agreement, "check": contracts.check_agreement, "sign": contracts.sign_agreement},
+    "codes": {"draft": contracts.draft_codes, "check": contracts.check_codes, "sign": contracts.sign_codes},
+    "mapping": {"draft": mappings.draft, "check": mappings.check},
+    "recipient": {"new": recipients.new, "show": recipients.show, "compare": recipients.compare},
+    "instruction": {
+        "draft": instructions.draft,
+        "show": instructions.show,
+        "sign": instructions.sign,
+        "verify": instructions.verify,
+        "revoke": instructions.revoke,
+    },
+    "lock": {"status": lamps.status},
+    "rejects": {"list": evidence.rejects, "replay": evidence.replay},
+    "ledger": {"show": evidence.ledger},
+}
+"""Every verb, by its group ("" for those of one word)."""
+
+for name, verbs in TREE.items():
+    group = typer.Typer(no_args_is_help=True, **_PLAIN) if name else app  # type: ignore[arg-type]
+    for word, verb in verbs.items():
+        group.command(word)(verb)  # type: ignore[type-var]
+    if name:
+        app.add_typer(group, name=name)

@@ -1,0 +1,136 @@
+"""Verbs about this machine: is all in order (`doctor`), show me (`demo`), make me a laboratory of nobody (`invent`)."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from ecluse import __version__
+from ecluse.base.refusal import Fault, Refusal
+from ecluse.base.words import size
+from ecluse.doors.cli.options import Dry, Json
+from ecluse.doors.cli.place import Here, here
+
+if TYPE_CHECKING:
+    from ecluse.wiring.settings import Side
+
+__all__ = ["doctor", "invent"]
+
+ROOM: Final = 5_000_000_000
+"""Octets of free disk under which the doctor warns: a parcel of a middle-sized laboratory."""
+
+Check = tuple[str, bool, str]
+"""What was looked at, whether it is well, and what was found."""
+
+
+def doctor(ctx: typer.Context, json: Json = False) -> int:
+    """Versions, clock, folders, systems, privileges, keys and room on the disk: a list of ✓."""
+    place = here(ctx, json=json)
+    voice = place.voice
+    found = list(_checks(place))
+    good = all(well for _, well, _ in found)
+    voice.data("doctor", well=good, checks=[{"check": name, "well": well, "found": what} for name, well, what in found])
+    width = max(len(voice.phrase(f"doctor_{name}")) for name, _, _ in found)
+    for name, well, what in found:
+        voice.line(f"{voice.sign(good=well)} {voice.phrase(f'doctor_{name}'):<{width}}  {what}", style="" if well else "red")
+    voice.next("lock status")
+    return 0 if good else 1
+
+
+def _checks(place: Here) -> Iterator[Check]:
+    voice = place.voice
+    yield "version", True, f"ecluse {__version__}"
+    try:
+        workspace = place.workspace
+    except Refusal as refusal:
+        yield "settings", False, refusal.message(voice.language)
+        return
+    settings = workspace.settings
+    yield "settings", True, settings.home.name
+    yield _tried("clock", lambda: workspace.clock().isoformat(), voice.language)
+    free = shutil.disk_usage(settings.home).free
+    yield "room", free >= ROOM, size(free, voice.language)
+    sides: tuple[Side, ...] = ("source", "target")
+    for side in sides:
+        folder = workspace.folder(side)
+        if not workspace.holds(side):
+            yield "site", False, voice.phrase("not_held", site=folder.name)
+            continue
+        open_to_others = sorted(file.name for file in _files(folder.path) if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+        yield "modes", not open_to_others, ", ".join(open_to_others[:5]) or folder.name
+        yield "words", folder.confirmed, folder.name
+        yield _tried("ledger", lambda side=side: str(len(workspace.site(side).journal.events())), voice.language)  # type: ignore[misc]
+    for side in sides:
+        yield from _system(place, side)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    yield folder
+    yield from folder.rglob("*")
+
+
+def _system(place: Here, side: Side) -> Iterator[Check]:
+    """Whether the system is reached, and, for the source, what its account may do beyond the current plan."""
+    from ecluse.passage.lock import current_instruction
+    from ecluse.terms.privilege import excess
+    from ecluse.wiring.course import privileges_needed
+    from ecluse.wiring.laboratory import source_of
+
+    workspace, voice = place.workspace, place.voice
+    system = workspace.settings.side(side)
+    reached = _tried("reached", lambda: f"{side}: {len(source_of(system).catalogue().tables)}", voice.language)
+    yield reached
+    if side == "target" or not reached[1] or not workspace.holds("source"):
+        return
+    site = workspace.site("source")
+    source = workspace.source()
+    with suppress(Refusal, Fault):
+        plan = workspace.plan(workspace.authority(site, current_instruction(site)))
+        beyond = excess(source.privileges(), privileges_needed(plan, source))
+        yield "account", not beyond, "; ".join(map(str, beyond[:5]))
+
+
+def _tried(name: str, look: Callable[[], str], language: str) -> Check:
+    try:
+        return name, True, look()
+    except (Refusal, Fault) as refusal:
+        return name, False, refusal.message(language)
+
+
+def invent(
+    ctx: typer.Context,
+    url: Annotated[str, typer.Argument(metavar="URL")],
+    patients: Annotated[int, typer.Option("--patients", metavar="N")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", metavar="N")] = 1,
+    empty: Annotated[bool, typer.Option("--empty-new")] = False,
+    json: Json = False,
+    dry_run: Dry = False,
+) -> None:
+    """Fill a database with an invented laboratory, or create the new system's empty tables."""
+    from ecluse.adapters.connectors.sql.address import parse_address
+    from ecluse.adapters.invented import create_empty, fill
+
+    place = here(ctx, json=json)
+    voice = place.voice
+    written: dict[str, int] = {}
+    parse_address(url)
+    if dry_run:
+        pass
+    elif empty:
+        create_empty(url)
+    else:
+        with voice.progress(voice.phrase("step_invent")) as tell:
+            written = fill(url, patients=patients, seed=seed, progress=lambda done, total: tell("", done, total))
+    voice.data("invent", patients=0 if empty else patients, seed=seed, rows=written, dry_run=dry_run)
+    if dry_run or empty:
+        voice.line(voice.phrase("dry" if dry_run else "created_empty", what=voice.number(patients)))
+    else:
+        voice.line(voice.phrase("invented", patients=voice.number(patients), rows=voice.number(sum(written.values()))))
+        voice.table([(table, voice.number(rows)) for table, rows in written.items()], right=frozenset({1}), indent="  ")
+    voice.next("init --help")

@@ -1,0 +1,213 @@
+"""Verbs about systems and the plan: profile a system, draft and check its mapping, see what an instruction would take from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ecluse.base.refusal import Refusal
+from ecluse.base.words import size
+from ecluse.doors.cli.options import Json, Maybe, SideName
+from ecluse.doors.cli.place import Here, here, write_new
+
+if TYPE_CHECKING:
+    from ecluse.passage.preview import Preview
+    from ecluse.terms.plan import Plan
+
+__all__ = ["check", "draft", "plan", "profile", "show_preview"]
+
+Side = Annotated[SideName, typer.Argument(metavar="source|target")]
+
+
+def profile(ctx: typer.Context, side: Side = SideName.SOURCE, json: Json = False) -> None:
+    """What a system holds: read-only, on a budget; values seen fewer than five times are never shown."""
+    from ecluse.wiring.workspace import profile_of
+
+    place = here(ctx, json=json)
+    voice, system = place.voice, place.workspace.settings.side(side.value)
+    found, _ = profile_of(system)
+    voice.data(
+        "profile",
+        system=found.system,
+        dialect=found.dialect,
+        skipped=list(found.skipped),
+        tables=[
+            {
+                "table": table.name,
+                "rows": table.rows,
+                "columns": [
+                    {
+                        "column": column.name,
+                        "type": column.native,
+                        "nulls": round(column.nulls, 3),
+                        "distinct": column.distinct,
+                        "frequent": [list(one) for one in column.frequent],
+                        "hidden": column.hidden,
+                        "recognised": [finding.what for finding in column.findings],
+                        "secret": column.secret or "",
+                    }
+                    for column in table.columns.values()
+                ],
+            }
+            for table in found.tables.values()
+        ],
+    )
+    for table in found.tables.values():
+        voice.line(voice.phrase("profile_table", table=table.name, rows=voice.number(table.rows)), style="bold")
+        voice.table(
+            [
+                (
+                    column.name,
+                    column.native,
+                    f"{100 * (1 - column.nulls):.0f} %",
+                    voice.number(column.distinct),
+                    voice.phrase("secret") if column.secret else ", ".join(finding.what for finding in column.findings),
+                )
+                for column in table.columns.values()
+            ],
+            right=frozenset({2, 3}),
+            indent="  ",
+        )
+    for name in found.skipped:
+        voice.line(f"{voice.sign(good=False)} {voice.phrase('skipped', table=name)}")
+    voice.next(f"mapping draft {side.value}")
+
+
+def draft(ctx: typer.Context, side: Side = SideName.SOURCE, file: Maybe = None, json: Json = False) -> None:
+    """A mapping proposed from the system's profile, for a person to complete."""
+    from ecluse.terms.draft import draft_mapping
+    from ecluse.terms.vocabulary import vocabulary
+    from ecluse.wiring.workspace import profile_of
+
+    place = here(ctx, json=json)
+    voice = place.voice
+    if file is not None and file.exists():
+        raise Refusal("door/file-exists", where=file.name)
+    found, catalogue = profile_of(place.workspace.settings.side(side.value))
+    text = draft_mapping(found, catalogue, vocabulary())
+    if file is not None:
+        write_new(file, text)
+    voice.data("mapping draft", file=str(file) if file else "", text="" if file else text)
+    voice.line(text.rstrip("\n") if file is None else voice.phrase("written", what=file.name))
+    voice.next(f"mapping check {side.value}")
+
+
+def check(ctx: typer.Context, side: Side = SideName.SOURCE, json: Json = False) -> None:
+    """Whether the mapping can be read and every table and column it names is there."""
+    from ecluse.terms.mapping import check_mapping
+    from ecluse.terms.vocabulary import vocabulary
+    from ecluse.wiring.laboratory import mapping_of, source_of
+
+    place = here(ctx, json=json)
+    voice, language = place.voice, place.voice.language
+    system = place.workspace.settings.side(side.value)
+    mapping = mapping_of(system)
+    check_mapping(mapping, source_of(system).catalogue())
+    kinds = vocabulary().kinds
+    described = {name: (len(kind.fields), len(kinds[name].fields)) for name, kind in mapping.kinds.items()}
+    voice.data(
+        "mapping check",
+        system=mapping.system,
+        digest=mapping.digest,
+        kinds={name: {"fields": mapped, "of": whole} for name, (mapped, whole) in described.items()},
+    )
+    voice.line(voice.phrase("mapping_fits", system=mapping.system))
+    voice.line(mapping.digest)
+    voice.table([(kinds[name].label[language], f"{mapped} / {whole}") for name, (mapped, whole) in described.items()], indent="  ")
+    voice.next("codes draft" if side is SideName.SOURCE else "lock status")
+
+
+def plan(
+    ctx: typer.Context,
+    instruction: Annotated[str, typer.Argument(metavar="INSTRUCTION")] = "",
+    grants: Annotated[str, typer.Option("--grants", metavar="ACCOUNT")] = "",
+    sql: Annotated[bool, typer.Option("--sql")] = False,
+    rehearse: Annotated[int, typer.Option("--rehearse", metavar="N", min=0)] = 0,
+    json: Json = False,
+) -> None:
+    """What the instruction would take from the source, and what stays, by which rule; its GRANTs, its SQL."""
+    from ecluse.passage.lock import current_instruction
+
+    place = here(ctx, json=json)
+    voice, workspace = place.voice, place.workspace
+    site = workspace.site("source")
+    ordered = place.document(site, instruction) if instruction else current_instruction(site)
+    if not ordered:
+        raise Refusal("lock/no-instruction")
+    compiled = workspace.plan(workspace.authority(site, ordered), rehearse=rehearse)
+    if grants or sql:
+        _as_sql(place, compiled, grants=grants)
+        voice.next("plan")
+        return
+    show_preview(place, compiled, workspace.preview(compiled))
+    voice.next("lock status")
+
+
+def show_preview(place: Here, compiled: Plan, counted: Preview) -> None:
+    """The table of what leaves and what stays."""
+    from ecluse.terms.vocabulary import vocabulary
+
+    voice, language = place.voice, place.voice.language
+    kinds = vocabulary().kinds
+    voice.data(
+        "plan",
+        instruction=compiled.instruction,
+        patients=counted.patients,
+        octets=counted.octets,
+        kinds=[
+            {
+                "kind": kind.kind,
+                "leaving": kind.leaving,
+                "staying": kind.staying,
+                "octets": kind.octets,
+                "columns": list(kind.columns),
+                "terms": [{"field": field, "category": category, "rows": rows} for (field, category), rows in kind.terms.items()],
+                "examined": kind.examined,
+            }
+            for kind in counted.kinds
+        ],
+        grants=[],
+        sql=[],
+    )
+    voice.line(voice.phrase("plan_patients", patients=voice.number(counted.patients), size=size(counted.octets, language)))
+    head = (voice.phrase("kind"), voice.phrase("leaves"), voice.phrase("stays"), voice.phrase("columns"), voice.phrase("why"))
+    rows = [
+        (
+            kinds[kind.kind].label[language],
+            voice.number(kind.leaving),
+            voice.number(sum(kind.staying.values())),
+            str(len(kind.columns)),
+            ", ".join(f"{rule} {voice.number(count)}" for rule, count in kind.staying.items()),
+        )
+        for kind in counted.kinds
+    ]
+    voice.table([head, *rows], right=frozenset({1, 2, 3}))
+    for kind in counted.kinds:
+        for (field, category), count in kind.terms.items():
+            label = vocabulary().categories[category].label[language]
+            voice.line(voice.phrase("terms_seen", field=f"{kind.kind}.{field}", category=label, rows=count, examined=kind.examined))
+
+
+def _as_sql(place: Here, compiled: Plan, *, grants: str) -> None:
+    """The GRANTs of a least-privilege account, or the statements that the plan runs."""
+    from ecluse.adapters.connectors.sql.grants import grant_statements
+    from ecluse.adapters.connectors.sql.query import render, rows_query
+    from ecluse.wiring.course import privileges_needed
+
+    voice, source = place.voice, place.workspace.source()
+    catalogue = source.catalogue()
+    dialect = catalogue.dialect
+    granted: list[str] = []
+    statements: list[str] = []
+    if grants and dialect in ("postgres", "mysql"):
+        granted = [f"{line};" for line in grant_statements(privileges_needed(compiled, source), grants, dialect)]  # type: ignore[arg-type]
+    elif grants:
+        granted = [str(privilege) for privilege in sorted(privileges_needed(compiled, source))]
+        voice.talk(voice.phrase("no_accounts"))
+    else:
+        statements = [f"{render(rows_query(compiled, piece, catalogue, dialect), dialect).sql};" for piece in compiled.slices]  # type: ignore[arg-type]
+    voice.data("plan", instruction=compiled.instruction, patients=0, octets=0, kinds=[], grants=granted, sql=statements)
+    for line in (*granted, *statements):
+        voice.line(line)
+

@@ -1,0 +1,325 @@
+"""Verbs that carry: each step of a passage alone, and `run`, which takes every step that is left.
+
+A run goes on where it was, whatever stopped it, because each step asks the ledger what was done. It begins only while the four lamps are lit, and it stops
+before acceptance: a biologist accepts, nobody does it for them.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ecluse.base.refusal import Refusal
+from ecluse.base.words import duration, size
+from ecluse.doors.cli.options import Author, Dry, Json, Migration, Secret
+from ecluse.doors.cli.place import Here, here
+
+if TYPE_CHECKING:
+    from ecluse.passage.reconcile import Reconciliation
+    from ecluse.passage.site import Site
+
+__all__ = ["accept", "deposit", "erase", "extract", "hand_over", "load", "reconcile", "rollback", "run"]
+
+REJECTED = 3
+"""The exit code of what finished with rejected rows (`base.refusal.EXITS`)."""
+
+
+def run(
+    ctx: typer.Context,
+    author: Author,
+    migration: Migration = "",
+    instruction: Annotated[str, typer.Option("--instruction", metavar="FILE|DIGEST")] = "",
+    rehearse: Annotated[int, typer.Option("--rehearse", metavar="N", min=0)] = 0,
+    delta: Annotated[bool, typer.Option("--delta")] = False,
+    passphrase_file: Secret = None,
+    json: Json = False,
+    dry_run: Dry = False,
+) -> int:
+    """Every step that is left, of both sides; interrupted, the same command goes on."""
+    from ecluse.passage.closing import expire_due
+
+    place = here(ctx, json=json)
+    voice, workspace = place.voice, place.workspace
+    site = workspace.any_site()
+    if not dry_run:
+        place.acting(author, passphrase_file)
+        expire_due(site, by=author)
+    name = _under_way(site, migration, fresh=delta)
+    if not name:
+        name = _begin(place, author, instruction, rehearse=rehearse, delta=delta, dry_run=dry_run)
+    done: list[str] = []
+    code = 0
+    while not dry_run and (step := _next(site, name)):
+        result = _STEPS[step](place, name, author)
+        code = max(code, REJECTED if result.get("rejected") else 0)
+        done.append(step)
+    state = site.migration(name).state.value if name else ""
+    left = _next(site, name) if name else "extract"
+    voice.data("run", migration=name, state=state, done=done, left=left, dry_run=dry_run)
+    if dry_run:
+        voice.line(voice.phrase("dry", what=left or "accept"))
+    _after(place, name, state)
+    return code
+
+
+def _under_way(site: Site, given: str, *, fresh: bool) -> str:
+    """The migration to go on with: the one named, else the only one under way; "" to begin another."""
+    from ecluse.passage.migration import LIVE, migrations
+
+    if given:
+        return site.migration(given).name
+    live = [name for name, migration in migrations(site.journal.events()).items() if migration.state in LIVE]
+    if len(live) > 1:
+        raise Refusal("migration/which", got=", ".join(live))
+    return "" if fresh and live and site.migration(live[0]).state.value == "loaded" else next(iter(live), "")
+
+
+def _begin(place: Here, author: str, instruction: str, *, rehearse: int, delta: bool, dry_run: bool) -> str:
+    """Begin a migration if the four lamps are lit. Raises the refusal of the first that is dark."""
+    from ecluse.passage.outbound import begin
+
+    site = place.workspace.site("source")
+    ordered, lamps = place.workspace.lock(site, instruction=place.document(site, instruction) if instruction else "")
+    for lamp in lamps:
+        if lamp.refusal is not None:
+            raise lamp.refusal
+    if dry_run:
+        return ""
+    name = begin(site, by=author, instruction=ordered, rehearse=rehearse, delta=delta)
+    place.voice.line(place.voice.phrase("begun", name=name))
+    return name
+
+
+def _next(site: Site, name: str) -> str:
+    """The step to do now, "" when it waits for a person or is over."""
+    from ecluse.wiring.workspace import STEPS
+
+    step = STEPS.get(site.migration(name).state, "")
+    return "" if step == "reconcile" and _compared(site, name) else step
+
+
+def _compared(site: Site, name: str) -> bool:
+    """Whether what was loaded last was compared since."""
+    acts = [event.act for event in site.journal.events() if event.subject == name]
+    return "reconciliation.signed" in acts[len(acts) - 1 - acts[::-1].index("migration.loaded") :]
+
+
+def _after(place: Here, name: str, state: str) -> None:
+    waiting = {"loaded": f"accept {name} --as PERSON", "erased": "ledger show"}
+    place.voice.next(waiting.get(state, f"run {name} --as PERSON" if name else "run --as PERSON"))
+
+
+# --- each step alone ----------------------------------------------------------------------------------------------------
+
+
+def extract(ctx: typer.Context, author: Author, migration: Migration = "", passphrase_file: Secret = None, json: Json = False, dry_run: Dry = False) -> int:
+    """Gate 1: read what the plan names, seal it, shut the gate."""
+    return _alone(ctx, "extract", migration, author, passphrase_file, json=json, dry_run=dry_run, then="deposit")
+
+
+def deposit(ctx: typer.Context, author: Author, migration: Migration = "", passphrase_file: Secret = None, json: Json = False, dry_run: Dry = False) -> int:
+    """Carry the sealed parcel into custody."""
+    return _alone(ctx, "deposit", migration, author, passphrase_file, json=json, dry_run=dry_run, then="hand-over")
+
+
+def hand_over(ctx: typer.Context, author: Author, migration: Migration = "", passphrase_file: Secret = None, json: Json = False, dry_run: Dry = False) -> int:
+    """At the target: take the parcel and verify it to its last byte."""
+    return _alone(ctx, "hand-over", migration, author, passphrase_file, json=json, dry_run=dry_run, then="load")
+
+
+def load(ctx: typer.Context, author: Author, migration: Migration = "", passphrase_file: Secret = None, json: Json = False, dry_run: Dry = False) -> int:
+    """Gate 2: write the records, shut the gate."""
+    return _alone(ctx, "load", migration, author, passphrase_file, json=json, dry_run=dry_run, then="reconcile")
+
+
+def reconcile(ctx: typer.Context, author: Author, migration: Migration = "", passphrase_file: Secret = None, json: Json = False, dry_run: Dry = False) -> int:
+    """Compare both sides, all rows: unexplained must be 0."""
+    return _alone(ctx, "reconcile", migration, author, passphrase_file, json=json, dry_run=dry_run, then="accept")
+
+
+def erase(ctx: typer.Context, author: Author, migration: Migration = "", passphrase_file: Secret = None, json: Json = False, dry_run: Dry = False) -> int:
+    """Destroy keys and parcels at both sites, see that they are gone, and sign the certificate."""
+    return _alone(ctx, "erase", migration, author, passphrase_file, json=json, dry_run=dry_run, then="ledger show")
+
+
+def accept(ctx: typer.Context, author: Author, migration: Migration = "", passphrase_file: Secret = None, json: Json = False, dry_run: Dry = False) -> None:
+    """A biologist accepts, by signature, what the comparison found."""
+    place = here(ctx, json=json)
+    voice = place.voice
+    name = place.migration(place.workspace.any_site(), migration)
+    key = place.acting(author, passphrase_file)
+    document = "" if dry_run else place.workspace.course().accept(name, by=author, key=key)
+    voice.data("accept", migration=name, document=document, dry_run=dry_run)
+    voice.line(voice.phrase("dry" if dry_run else "accepted", what=name))
+    voice.next(f"erase {name} --as PERSON")
+
+
+def rollback(
+    ctx: typer.Context,
+    author: Author,
+    to: Annotated[int, typer.Option("--to", metavar="N", min=0)],
+    migration: Migration = "",
+    passphrase_file: Secret = None,
+    json: Json = False,
+    dry_run: Dry = False,
+) -> None:
+    """Take out of the target what the parts after N brought; 0 takes everything out."""
+    place = here(ctx, json=json)
+    voice = place.voice
+    name = place.migration(place.workspace.any_site(), migration)
+    place.acting(author, passphrase_file)
+    removed = 0 if dry_run else place.workspace.course().roll_back(name, by=author, to=to)
+    voice.data("rollback", migration=name, to=to, removed=removed, dry_run=dry_run)
+    voice.line(voice.phrase("dry", what=name) if dry_run else voice.phrase("rolled_back", rows=voice.number(removed)))
+    voice.next(f"load {name} --as PERSON")
+
+
+def _alone(
+    ctx: typer.Context, step: str, given: str, author: str, secret: Any, *, json: bool, dry_run: bool, then: str
+) -> int:
+    """One step of the migration that is meant. Raises Refusal `migration/not-now` when it is not this step's turn."""
+    from ecluse.wiring.workspace import STEPS
+
+    place = here(ctx, json=json)
+    voice, site = place.voice, place.workspace.any_site()
+    name = place.migration(site, given)
+    place.acting(author, secret)
+    state = site.migration(name).state
+    if STEPS.get(state) != step:
+        raise Refusal("migration/not-now", where=name, act=step, got=state.value)
+    if dry_run:
+        voice.data(step, migration=name, dry_run=True, result={})
+        voice.line(voice.phrase("dry", what=f"{step} {name}"))
+        return 0
+    result = _STEPS[step](place, name, author)
+    voice.data(step, migration=name, dry_run=False, result=result)
+    voice.next(f"{then} {name} --as PERSON" if then != "ledger show" else then)
+    return REJECTED if result.get("rejected") else 0
+
+
+# --- what each step does and shows --------------------------------------------------------------------------------------
+
+
+def _extract(place: Here, name: str, author: str) -> dict[str, Any]:
+    begun = time.monotonic()
+    with place.voice.progress(place.voice.phrase("step_extract")) as tell:
+        statement = place.workspace.course().extract(name, by=author, progress=tell)
+    moved = {kind: it.moved for kind, it in statement.kinds.items()}
+    excluded = {kind: it.by_rule for kind, it in statement.kinds.items()}
+    rejected = sum(it.rejected.total() for it in statement.kinds.values())
+    _told(
+        place,
+        "extract",
+        begun,
+        moved=place.voice.number(sum(moved.values())),
+        stayed=place.voice.number(sum(sum(rules.values()) for rules in excluded.values())),
+        rejected=place.voice.number(rejected),
+    )
+    return {"moved": moved, "excluded": excluded, "rejected": rejected}
+
+
+def _deposit(place: Here, name: str, author: str) -> dict[str, Any]:
+    from ecluse.passage.outbound import deposit as deposit_parcel
+
+    begun = time.monotonic()
+    octets = deposit_parcel(place.workspace.site("source"), name, by=author)
+    _told(place, "deposit", begun, size=size(octets, place.voice.language))
+    return {"octets": octets}
+
+
+def _hand_over(place: Here, name: str, author: str) -> dict[str, Any]:
+    from ecluse.passage.inbound import hand_over as take
+
+    begun = time.monotonic()
+    course = place.workspace.course()
+    manifest = take(course.target, name, by=author, source=course.source.name)
+    _told(place, "hand_over", begun, parts=len(manifest.parts))
+    return {"parts": len(manifest.parts), "manifest": manifest.digest}
+
+
+def _load(place: Here, name: str, author: str) -> dict[str, Any]:
+    begun = time.monotonic()
+    with place.voice.progress(place.voice.phrase("step_load")) as tell:
+        written = place.workspace.course().load(name, by=author, progress=tell)
+    counted = place.workspace.site("target").bodies("migration.loaded", subject=name)[-1].get("rejected", {})
+    rejected = sum(counted.values())
+    _told(place, "load", begun, written=place.voice.number(written), rejected=place.voice.number(rejected))
+    return {"written": written, "rejected": rejected}
+
+
+def _reconcile(place: Here, name: str, author: str) -> dict[str, Any]:
+    from ecluse.passage.reconcile import check_reconciled
+
+    begun = time.monotonic()
+    found = place.workspace.course().reconcile(name, by=author)
+    _told(place, "reconcile", begun, unexplained=place.voice.number(found.unexplained), checks=len(found.failed))
+    _compared_table(place, found)
+    check_reconciled(found)
+    rejected = sum(sum(kind.rejected_at_source.values()) + sum(kind.rejected_at_target.values()) for kind in found.kinds)
+    return {
+        "unexplained": found.unexplained,
+        "failed": list(found.failed),
+        "rejected": rejected,
+        "kinds": {
+            kind.kind: {
+                "seen": kind.seen,
+                "excluded": kind.excluded,
+                "sent": kind.sent,
+                "loaded": kind.loaded,
+                "unexplained": kind.unexplained,
+                "checks": {check.name: check.outcome.value for check in kind.checks},
+            }
+            for kind in found.kinds
+        },
+    }
+
+
+def _erase(place: Here, name: str, author: str) -> dict[str, Any]:
+    begun = time.monotonic()
+    certificate = place.workspace.course().erase(name, by=author)
+    _told(place, "erase", begun, places=len(certificate.places))
+    for erased in certificate.places:
+        place.voice.line(f"    {erased.site}: {erased.what}, {erased.method} ({erased.count}), {erased.verification}")
+    return {"why": certificate.why, "places": [{"site": it.site, "what": it.what, "method": it.method, "count": it.count} for it in certificate.places]}
+
+
+_STEPS = {
+    "extract": _extract,
+    "deposit": _deposit,
+    "hand-over": _hand_over,
+    "load": _load,
+    "reconcile": _reconcile,
+    "erase": _erase,
+}
+
+
+def _told(place: Here, step: str, begun: float, **figures: object) -> None:
+    """One line for a step that was done."""
+    took = duration(time.monotonic() - begun, place.voice.language)
+    place.voice.line(f"✓ {place.voice.phrase(f'done_{step}', **figures)} ({took})", style="green")
+
+
+def _compared_table(place: Here, found: Reconciliation) -> None:
+    from ecluse.terms.vocabulary import vocabulary
+
+    voice, kinds = place.voice, vocabulary().kinds
+    head = tuple(voice.phrase(key) for key in ("kind", "seen", "stays", "sent", "rejects", "loaded", "unexplained"))
+    rows = [
+        (
+            kinds[kind.kind].label[voice.language],
+            voice.number(kind.seen),
+            voice.number(sum(kind.excluded.values())),
+            voice.number(kind.sent),
+            voice.number(sum(kind.rejected_at_source.values()) + sum(kind.rejected_at_target.values())),
+            voice.number(kind.loaded),
+            voice.number(kind.unexplained),
+        )
+        for kind in found.kinds
+    ]
+    voice.table([head, *rows], right=frozenset(range(1, 7)), indent="    ")
+    for kind in found.kinds:
+        for check in kind.checks:
+            if check.outcome.value != "passed":
+                voice.line(f"    {kinds[kind.kind].label[voice.language]}: {check.name} {voice.phrase(f'outcome_{check.outcome.value}')}")

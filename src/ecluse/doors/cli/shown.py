@@ -1,0 +1,56 @@
+"""What `--json` gives for each verb: the keys of its one object, stable, documented in docs/reference/commands.md.
+
+A refusal gives {"refusal": {code, exit, message, rule, hint, retry}} instead. A verb that shows anything else fails its own test.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["SHOWN"]
+
+_STEP: Final = ("migration", "dry_run", "result")
+
+SHOWN: Final[dict[str, tuple[str, ...]]] = {
+    "init": ("home", "file", "dry_run"),
+    "site new": ("site", "fingerprint", "words", "dry_run"),
+    "site confirm": ("site", "confirmed", "dry_run"),
+    "site recover": ("site", "dry_run"),
+    "site show": ("site", "fingerprint", "key", "confirmed", "peers"),
+    "site compare": ("site", "peer", "dry_run"),
+    "person add": ("id", "role", "site", "dry_run"),
+    "person list": ("people",),
+    "agreement new": ("file", "text", "dry_run"),
+    "agreement check": ("digest", "complete", "found", "mentions"),
+    "agreement sign": ("digest", "in_force", "dry_run"),
+    "codes draft": ("file", "text", "dry_run"),
+    "codes check": ("digest", "classified", "revealing", "unclassified"),
+    "codes sign": ("digest", "in_force", "dry_run"),
+    "mapping draft": ("file", "text"),
+    "mapping check": ("system", "digest", "kinds"),
+    "profile": ("system", "dialect", "skipped", "tables"),
+    "recipient new": ("certificate", "fingerprint", "until", "dry_run"),
+    "recipient show": ("recipients",),
+    "recipient compare": ("certificate", "dry_run"),
+    "instruction draft": ("file", "text", "dry_run"),
+    "instruction show": ("digest", "sections"),
+    "instruction sign": ("digest", "in_force", "dry_run"),
+    "instruction verify": ("digest", "id", "signers"),
+    "instruction revoke": ("digest", "stopped", "dry_run"),
+    "plan": ("instruction", "patients", "octets", "kinds", "grants", "sql"),
+    "lock status": ("open", "instruction", "id", "until", "lamps", "migrations"),
+    "run": ("migration", "state", "done", "left", "dry_run"),
+    "extract": _STEP,
+    "deposit": _STEP,
+    "hand-over": _STEP,
+    "load": _STEP,
+    "reconcile": _STEP,
+    "erase": _STEP,
+    "rollback": ("migration", "to", "removed", "dry_run"),
+    "accept": ("migration", "document", "dry_run"),
+    "rejects list": ("migration", "rows", "reasons"),
+    "rejects replay": ("migration", "written", "left", "dry_run"),
+    "ledger show": ("entries", "shown"),
+    "doctor": ("well", "checks"),
+    "invent": ("patients", "seed", "rows", "dry_run"),
+}

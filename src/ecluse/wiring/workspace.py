@@ -1,0 +1,120 @@
+"""A workspace as doors use it: its sites opened when they are needed, its lock, its plan, its course.
+
+Decides which of the two sites is held here and what comes next after each state. Every rule it meets is the passage's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from ecluse.adapters.clock import SystemClock
+from ecluse.adapters.connectors.sql.address import parse_address, password_from
+from ecluse.adapters.connectors.sql.profile import profile_database
+from ecluse.base.refusal import Refusal
+from ecluse.passage.authority import Authority, authority, signed_instruction
+from ecluse.passage.extract import Source
+from ecluse.passage.lock import Lamp, check_target, current_instruction, lamps
+from ecluse.passage.migration import MigrationState
+from ecluse.passage.preview import Preview, preview
+from ecluse.passage.site import Site
+from ecluse.terms.catalogue import Catalogue
+from ecluse.terms.plan import Plan, compile_plan
+from ecluse.terms.profile import Profile
+from ecluse.terms.vocabulary import vocabulary
+from ecluse.wiring.course import Course
+from ecluse.wiring.folders import SiteFolder
+from ecluse.wiring.laboratory import Clock, mapping_of, open_site, source_of, target_of
+from ecluse.wiring.settings import Settings, Side, SystemSettings
+
+__all__ = ["STEPS", "Workspace", "profile_of"]
+
+STEPS: Final[dict[MigrationState, str]] = {
+    MigrationState.INSTRUCTED: "extract",
+    MigrationState.EXTRACTED: "deposit",
+    MigrationState.DEPOSITED: "hand-over",
+    MigrationState.HANDED_OVER: "load",
+    MigrationState.LOADED: "reconcile",
+    MigrationState.RECONCILED: "erase",
+    MigrationState.REVOKED: "erase",
+    MigrationState.EXPIRED: "erase",
+}
+"""What comes next in each state. After `reconcile` a biologist accepts; nothing does that for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The sites of one `ecluse.toml`, opened as they are needed."""
+
+    settings: Settings
+    clock: Clock = SystemClock().now
+
+    def folder(self, side: Side) -> SiteFolder:
+        """The site's folder, whether or not it is held here."""
+        return SiteFolder(self.settings.side(side).site)
+
+    def holds(self, side: Side) -> bool:
+        """Whether this workspace holds that site's keys."""
+        return (self.folder(side).path / "root.pub").is_file()
+
+    def site(self, side: Side) -> Site:
+        """The site with its tools. Raises Refusal `settings/site-absent`, and those of `open_site`."""
+        if not self.holds(side):
+            raise Refusal("settings/site-absent", where=self.folder(side).name)
+        return open_site(self.settings, side, clock=self.clock)
+
+    def any_site(self) -> Site:
+        """The source's site, else the target's: for what both see alike."""
+        return self.site("source" if self.holds("source") else "target")
+
+    def course(self) -> Course:
+        """Both sites, and the steps between them."""
+        return Course.of(self.settings, self.site("source"), self.site("target"))
+
+    def lock(self, site: Site, *, instruction: str = "") -> tuple[str, tuple[Lamp, ...]]:
+        """The instruction judged (the one given, else the current one) and its four lamps."""
+        ordered = instruction or current_instruction(site)
+        return ordered, lamps(
+            site, instruction=ordered, at=self.clock(), check=lambda: self.check_target(site, ordered)
+        )
+
+    def check_target(self, site: Site, instruction: str) -> None:
+        """Hold the target to the instruction. Raises Refusal `lock/...`, `mapping/...`, Fault `address/not-reached`."""
+        system = self.settings.target
+        target = target_of(system)
+        ordered = signed_instruction(site, instruction)[0] if instruction else None
+        served = system.url.startswith(("postgres", "mysql", "mariadb"))
+        held = target.privileges() if served else None
+        check_target(ordered, mapping=mapping_of(system), catalogue=target.catalogue(), held=held)
+
+    def plan(self, behind: Authority, *, rehearse: int = 0) -> Plan:
+        """The instruction compiled for the source's mapping. Raises Refusal `plan/...`."""
+        return compile_plan(
+            instruction=behind.instruction,
+            mapping=mapping_of(self.settings.source),
+            classification=behind.classification,
+            vocabulary=vocabulary(),
+            rehearse=rehearse,
+        )
+
+    def authority(self, site: Site, instruction: str) -> Authority:
+        """What stands behind an instruction, as a run would find it. Raises the Refusal of the lamp that is dark."""
+        return authority(site, instruction=instruction, at=self.clock(), another_run=False)
+
+    def source(self) -> Source:
+        """The source system, not yet connected."""
+        source: Source = source_of(self.settings.source)
+        return source
+
+    def preview(self, plan: Plan) -> Preview:
+        """What the plan would do, counted in one snapshot of the source."""
+        with self.source().snapshot() as snapshot:
+            return preview(snapshot, plan)
+
+
+def profile_of(system: SystemSettings) -> tuple[Profile, Catalogue]:
+    """What a database holds, read within a budget, and its catalogue. Raises Refusal `address/...`, Fault `profile/failed`."""
+    address = parse_address(system.url)
+    if system.password_file is not None:
+        address = address.with_password(password_from(system.password_file, address))
+    return profile_database(address, system=system.mapping.stem)
