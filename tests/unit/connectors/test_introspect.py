@@ -81,13 +81,13 @@ def test_what_must_be_filled_is_known(catalogue: Catalogue) -> None:
 
 
 def test_keys_are_found(catalogue: Catalogue) -> None:
-    """The primary key and the foreign keys, those to the table itself included, are found with the columns they refer to."""
-    patients = catalogue.tables["patients"]
-    assert patients.primary_key == ("id",)
-    assert set(patients.foreign_keys) == {
-        ForeignKey(("doctor_id",), "practitioners", ("id",)),
-        ForeignKey(("merged_into_id",), "patients", ("id",)),
-    }
+    """Each table's primary key and foreign keys are found, with the columns they refer to."""
+    for table in NEW.tables:
+        found = catalogue.tables[table.name]
+        assert found.primary_key == (table.key,)
+        assert set(found.foreign_keys) == {
+            ForeignKey((link.column,), link.table, (link.key,)) for link in table.references
+        }
 
 
 def test_sqlite_fills_the_row_number_defaults_and_generated_columns(tmp_path: Path) -> None:
