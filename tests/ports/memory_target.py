@@ -20,7 +20,7 @@ class MemoryTarget:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self.tables: dict[str, list[Row]] = {name: [] for name in catalogue.tables}
-        self._marks: dict[tuple[str, int, str], Mark] = {}
+        self._marks: dict[tuple[str, int, str, int], Mark] = {}
 
     def close(self) -> None:
         """Nothing to leave."""
@@ -44,7 +44,7 @@ class MemoryTarget:
         )
 
     def write(self, tables: Sequence[TableRows], *, mark: Mark, replace: bool = False) -> None:
-        if (mark.migration, mark.part, mark.kind) in self._marks:
+        if (mark.migration, mark.part, mark.kind, mark.start) in self._marks:
             raise Refusal("target/batch-twice", where=mark.kind, got=mark.part)
         held = {name: [*rows] for name, rows in self.tables.items()}
         for given in tables:
@@ -60,10 +60,10 @@ class MemoryTarget:
                 held[given.table].append((there[0] if there else dict.fromkeys(table.columns)) | row)
         self._check(held)
         self.tables = held
-        self._marks[mark.migration, mark.part, mark.kind] = mark
+        self._marks[mark.migration, mark.part, mark.kind, mark.start] = mark
 
     def remove(self, tables: Sequence[TableRows], *, mark: Mark) -> None:
-        if (mark.migration, mark.part, mark.kind) not in self._marks:
+        if (mark.migration, mark.part, mark.kind, mark.start) not in self._marks:
             raise Refusal("target/batch-absent", where=mark.kind, got=mark.part)
         held = {name: [*rows] for name, rows in self.tables.items()}
         for given in tables:
@@ -71,7 +71,7 @@ class MemoryTarget:
                 held[given.table] = [line for line in held[given.table] if not _same(line, row, tuple(row))]
         self._check(held)
         self.tables = held
-        del self._marks[mark.migration, mark.part, mark.kind]
+        del self._marks[mark.migration, mark.part, mark.kind, mark.start]
 
     def settle(self, migration: str) -> None:
         self._marks = {place: mark for place, mark in self._marks.items() if mark.migration != migration}

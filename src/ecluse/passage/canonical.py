@@ -6,6 +6,7 @@ It does not decide which rows leave. It works on Arrow columns so that five mill
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -13,11 +14,11 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ecluse.terms.mapping import Reading, layout
+from ecluse.terms.mapping import DIRECTIVES, Reading, layout
 from ecluse.terms.plan import Slice
 from ecluse.terms.vocabulary import Field, Vocabulary
 
-__all__ = ["ARROW", "MONTH", "SITE", "NOWHERE", "Converted", "canonical", "raw_text", "site_names"]
+__all__ = ["ARROW", "MONTH", "NOWHERE", "SITE", "Converted", "canonical", "parsed", "raw_text", "site_names"]
 
 SITE: Final = "_site"
 MONTH: Final = "_month"
@@ -36,15 +37,19 @@ ARROW: Final[dict[str, pa.DataType]] = {
 
 _TRUE: Final = pa.array(["t", "true", "TRUE", "True", "1"])
 _FALSE: Final = pa.array(["f", "false", "FALSE", "False", "0"])
-_DATE: Final = r"^\d{4}-\d{2}-\d{2}( 00:00:00(\.0+)?)?$"
-_DATETIME: Final = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(\+00(:00)?|Z)?)?$"
+_YEAR: Final = r"(\d{3}[1-9]|\d{2}[1-9]0|\d[1-9]00|[1-9]000)"
+"""Years 1 to 9999: ISO 8601 has a year 0, most systems have not, and what they mean by it is nothing."""
+_DATE: Final = rf"^{_YEAR}-\d{{2}}-\d{{2}}$"
+_DATETIME: Final = rf"^{_YEAR}-\d{{2}}-\d{{2}}([ T]\d{{2}}:\d{{2}}(:\d{{2}}(\.\d{{1,6}})?)?)?$"
+_MIDNIGHT: Final = r"^(.{10})[ T]00:00:00(\.0+)?$"
 _INTEGER: Final = r"^-?(0|[1-9]\d{0,17})$"
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
     """One raw batch converted. `moved`: the canonical fields, `_site`, `_month`. `rejected`: the raw rows whole, with a `_reason` column
-    ("field: why"). `withheld`: how many moved rows had free text kept back, by category."""
+    ("field: why"). `withheld`: how many moved rows had free text kept back, by category.
+    """
 
     moved: pa.RecordBatch
     rejected: pa.RecordBatch
@@ -65,11 +70,10 @@ def canonical(
         values, bad, why = _field(raw.column(name), reading, kind.fields[name])
         columns[name] = values
         parent = kind.fields[name].parent
+        reason = _because(reason, bad, f"{name}: {why}")
         if parent and lost.get(parent):
             orphan = pc.is_in(values, value_set=pa.array(sorted(lost[parent]), pa.string()))
-            bad, why = (orphan, "parent-rejected") if bad is None else (pc.or_(bad, orphan), why)
-        if bad is not None and pc.any(bad).as_py():
-            reason = pc.if_else(pc.and_(pc.is_null(reason), bad), f"{name}: {why}", reason)
+            reason = _because(reason, orphan, f"{name}: parent-rejected")
     columns[SITE] = site_names(raw.column(SITE), piece)
     columns[MONTH] = raw.column(MONTH)
     if "_changed" in raw.schema.names:
@@ -87,6 +91,12 @@ def canonical(
         _with_reason(raw.filter(dropped), reason.filter(dropped)),
         _withheld(raw.filter(keep)),
     )
+
+
+def _because(reason: pa.Array, bad: pa.Array | None, why: str) -> pa.Array:
+    if bad is None or not pc.any(bad).as_py():
+        return reason
+    return pc.if_else(pc.and_(pc.is_null(reason), bad), why, reason)
 
 
 def site_names(raw: pa.Array, piece: Slice) -> pa.Array:
@@ -138,39 +148,38 @@ def _valued(raw: pa.Array, reading: Reading) -> tuple[pa.Array, pa.Array | None]
         )
     if not reading.values:
         return text, None
-    raws, canonicals = zip(*reading.values, strict=True)
+    raws, canonicals = zip(*reading.values, *reading.also, strict=True)
     place = pc.index_in(text, value_set=pa.array(raws, pa.string()))
     return pa.array(canonicals, pa.string()).take(place), pc.and_(pc.is_null(place), pc.is_valid(text))
 
 
-def _text(text: pa.Array, reading: Reading, field: Field) -> tuple[pa.Array, pa.Array | None, str]:
+def _text(text: pa.Array, _reading: Reading, _field: Field) -> tuple[pa.Array, pa.Array | None, str]:
     return text, None, ""
 
 
-def _code(text: pa.Array, reading: Reading, field: Field) -> tuple[pa.Array, pa.Array | None, str]:
+def _code(text: pa.Array, _reading: Reading, field: Field) -> tuple[pa.Array, pa.Array | None, str]:
     known = pc.is_in(text, value_set=pa.array(field.codes, pa.string()))
     return text, pc.and_(pc.is_valid(text), pc.invert(known)), "code-not-in-vocabulary"
 
 
-def _flag(text: pa.Array, reading: Reading, field: Field) -> tuple[pa.Array, pa.Array | None, str]:
+def _flag(text: pa.Array, _reading: Reading, _field: Field) -> tuple[pa.Array, pa.Array | None, str]:
     true, false = pc.is_in(text, value_set=_TRUE), pc.is_in(text, value_set=_FALSE)
-    values = pc.if_else(true, True, pc.if_else(false, False, pa.scalar(None, pa.bool_())))
+    values = pc.if_else(pc.or_(true, false), true, pa.scalar(None, pa.bool_()))
     return values, pc.and_(pc.is_valid(text), pc.is_null(values)), "flag-not-readable"
 
 
-def _integer(text: pa.Array, reading: Reading, field: Field) -> tuple[pa.Array, pa.Array | None, str]:
-    return _parsed(text, _INTEGER, pa.int64()) + ("integer-not-readable",)
+def _integer(text: pa.Array, _reading: Reading, _field: Field) -> tuple[pa.Array, pa.Array | None, str]:
+    return (*parsed(text, _INTEGER, pa.int64()), "integer-not-readable")
 
 
-def _date(text: pa.Array, reading: Reading, field: Field) -> tuple[pa.Array, pa.Array | None, str]:
-    iso = _iso(text, reading)
-    values, bad = _parsed(iso, _DATE, pa.timestamp("us"))
-    return values.cast(pa.date32()), bad, "date-not-readable"
+def _date(text: pa.Array, reading: Reading, _field: Field) -> tuple[pa.Array, pa.Array | None, str]:
+    iso = pc.replace_substring_regex(_iso(text, reading), _MIDNIGHT, r"\1")
+    return (*parsed(iso, _DATE, pa.date32()), "date-not-readable")
 
 
-def _datetime(text: pa.Array, reading: Reading, field: Field) -> tuple[pa.Array, pa.Array | None, str]:
+def _datetime(text: pa.Array, reading: Reading, _field: Field) -> tuple[pa.Array, pa.Array | None, str]:
     iso = pc.replace_substring_regex(_iso(text, reading), r"(\+00(:00)?|Z)$", "")
-    return _parsed(iso, _DATETIME, pa.timestamp("us")) + ("date-not-readable",)
+    return (*parsed(iso, _DATETIME, pa.timestamp("us")), "date-not-readable")
 
 
 _READERS: Final[dict[str, Callable[[pa.Array, Reading, Field], tuple[pa.Array, pa.Array | None, str]]]] = {
@@ -183,15 +192,13 @@ _READERS: Final[dict[str, Callable[[pa.Array, Reading, Field], tuple[pa.Array, p
 }
 
 
-def _parsed(text: pa.Array, shape: str, to: pa.DataType) -> tuple[pa.Array, pa.Array | None]:
-    """The column parsed, strictly: the whole at once where every value has the shape and exists, else value by value for the odd ones."""
+def parsed(text: pa.Array, shape: str, to: pa.DataType) -> tuple[pa.Array, pa.Array | None]:
+    """The column parsed, strictly, with a mask of what is not of this shape or, as 2020-02-30, does not exist. No value is ever shown."""
     shaped = pc.fill_null(pc.match_substring_regex(text, shape), fill_value=True)
     good = pc.if_else(shaped, text, pa.scalar(None, pa.string()))
     try:
         return good.cast(to), pc.invert(shaped)
-    except (
-        pa.ArrowInvalid
-    ):  # a well-shaped date that does not exist, as 2020-02-30: found one by one, on the distinct values only
+    except pa.ArrowInvalid:  # found one by one, among the distinct values only
         distinct = pc.unique(good).drop_null()
         exists = pa.array([_parses(value, to) for value in distinct], pa.bool_())
         fine = pc.fill_null(pc.is_in(good, value_set=distinct.filter(exists)), fill_value=False)
@@ -231,9 +238,10 @@ def _iso(text: pa.Array, reading: Reading) -> pa.Array:
 
 
 def _sample(format: str) -> str:
-    for directive, width in (("%Y", 4), ("%m", 2), ("%d", 2), ("%H", 2), ("%M", 2), ("%S", 2), ("%f", 6)):
-        format = format.replace(directive, "0" * width)
-    return format
+    sample = format
+    for directive, width in DIRECTIVES.items():
+        sample = sample.replace(directive, "0" * width)
+    return sample
 
 
 def _blanked(text: pa.Array, places: dict[str, tuple[int, int]]) -> pa.Array:
@@ -253,31 +261,59 @@ def raw_text(values: pa.Array, reading: Reading, field: Field) -> tuple[pa.Array
     """
     if field.type == "bytes":
         return values, None
-    text = _written(values, reading, field)
-    bad = None
+    text, bad = _written(values, reading, field)
     if reading.values:
         raws, canonicals = zip(*reading.values, strict=True)
         place = pc.index_in(text, value_set=pa.array(canonicals, pa.string()))
-        bad = pc.and_(pc.is_null(place), pc.is_valid(text))
+        bad = _either(bad, pc.and_(pc.is_null(place), pc.is_valid(text)))
         text = pa.array(raws, pa.string()).take(place)
     if reading.absent:
         taken = pc.fill_null(
             pc.is_in(text, value_set=pa.array(reading.absent, pa.string())), fill_value=False
         )
         taken = pc.and_(taken, pc.is_valid(text))
-        bad = taken if bad is None else pc.or_(bad, taken)
+        bad = _either(bad, taken)
         text = text.fill_null(reading.absent[0])
     if reading.trim:
-        trimmed = pc.not_equal(pc.utf8_rtrim(text, characters=" "), text).fill_null(False)
-        bad = trimmed if bad is None else pc.or_(bad, trimmed)
+        trimmed = pc.not_equal(pc.utf8_rtrim(text, characters=" "), text)
+        bad = _either(bad, pc.fill_null(trimmed, fill_value=False))
     return text, bad
 
 
-def _written(values: pa.Array, reading: Reading, field: Field) -> pa.Array:
+def _written(values: pa.Array, reading: Reading, field: Field) -> tuple[pa.Array, pa.Array | None]:
     if field.type == "flag":
-        return pc.if_else(values, "true", "false")
+        return pc.if_else(values, "true", "false"), None
     if field.type in ("date", "datetime") and reading.format is not None:
-        return pc.strftime(
-            values.cast(pa.timestamp("s" if "%f" not in reading.format else "us")), format=reading.format
-        )
-    return values.cast(pa.string())
+        return _formatted(values.cast(pa.timestamp("us")).cast(pa.string()), reading.format)
+    return values.cast(pa.string()), None
+
+
+_ISO_PLACES: Final = {
+    "%Y": (0, 4),
+    "%m": (5, 7),
+    "%d": (8, 10),
+    "%H": (11, 13),
+    "%M": (14, 16),
+    "%S": (17, 19),
+    "%f": (20, 26),
+}
+"""Where each directive's digits stand in "2026-11-23 18:00:00.000000"."""
+
+
+def _formatted(iso: pa.Array, format: str) -> tuple[pa.Array, pa.Array | None]:
+    """The instant in a fixed-width format, by position; with a mask of those of which the format would drop something."""
+    pieces = [
+        pc.utf8_slice_codeunits(iso, *_ISO_PLACES[piece]) if piece in _ISO_PLACES else pa.scalar(piece)
+        for piece in re.split("(%[A-Za-z])", format)
+        if piece
+    ]
+    bad = None
+    for directive, (start, end) in _ISO_PLACES.items():
+        if directive not in format:
+            dropped = pc.not_equal(pc.utf8_slice_codeunits(iso, start, end), "0" * (end - start))
+            bad = _either(bad, pc.fill_null(dropped, fill_value=False))
+    return pc.binary_join_element_wise(*pieces, ""), bad
+
+
+def _either(left: pa.Array | None, right: pa.Array) -> pa.Array:
+    return right if left is None else pc.or_(left, right)

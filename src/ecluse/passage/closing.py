@@ -9,28 +9,33 @@ from datetime import datetime, timedelta
 
 from ecluse import __version__
 from ecluse.base.refusal import Refusal
-from ecluse.passage.authority import INSTRUCTION_REVOKED, signed_instruction
+from ecluse.passage.acts import INSTRUCTION_REVOKED, KEY_DESTROYED, KEY_RESURRECTED
+from ecluse.passage.authority import signed_instruction
 from ecluse.passage.erase import Certificate, Place, erase
 from ecluse.passage.migration import Act, MigrationState, migrations
 from ecluse.passage.outbound import rejects_key
+from ecluse.passage.replay import COMING, WHOLE
 from ecluse.passage.site import Site
 from ecluse.people.person import check_may
 from ecluse.people.role import Permission
+from ecluse.proof.canonical import strict_json
 from ecluse.proof.keycert import verify_keycert
 from ecluse.proof.keys import SigningKey
-from ecluse.proof.sign import digest, sign_document
-from ecluse.terms.instruction import draft_revocation
+from ecluse.proof.sign import digest, sign_document, verify_document
+from ecluse.terms.instruction import Revocation, draft_revocation, parse_revocation
 
 __all__ = ["KEY_DESTROYED", "bury", "erase_migration", "expire_due", "revoke"]
 
-KEY_DESTROYED = "key.destroyed"
 ENDED = (MigrationState.RECONCILED, MigrationState.REVOKED, MigrationState.EXPIRED)
 
 
 def revoke(site: Site, *, by: str, key: SigningKey, instruction: str, reason: str) -> list[str]:
     """The laboratory takes its instruction back by a signed document; the migrations it stops. Only erasure follows."""
     check_may(site.known(by).person, Permission.REVOKE)
-    payload = draft_revocation(instruction=instruction, reason=reason, at=site.clock()).encode()
+    if key.public != site.known(by).key:
+        raise Refusal("people/another-key", who=by)
+    payload = draft_revocation(Revocation(instruction, reason, site.clock()), language="fr").encode()
+    parse_revocation(payload)
     envelope = sign_document(payload, type="revocation", keys=[key])
     site.documents.put(envelope, digest=digest(payload))
     ordered, _ = signed_instruction(site, instruction)
@@ -47,15 +52,26 @@ def revoke(site: Site, *, by: str, key: SigningKey, instruction: str, reason: st
 
 
 def expire_due(site: Site, *, by: str) -> list[str]:
-    """Mark as expired every migration whose time to live is over, from its first reading on; which."""
+    """Mark as expired every migration whose time to live is over, from its first reading on; which.
+
+    One that never read anything ends with its instruction: left alive, it would keep the parcel's key alive.
+    """
     events = site.journal.events()
-    opened = {event.subject: event.time for event in events if event.act == Act.OPEN_SOURCE.value}
+    opened: dict[str, str] = {}
+    for event in events:
+        if event.act == Act.OPEN_SOURCE.value:
+            opened.setdefault(event.subject, event.time)
     due = []
     for event in events:
-        if event.act != Act.DRAFT.value or event.subject not in opened:
+        if event.act != Act.DRAFT.value:
             continue
-        ordered, _ = signed_instruction(site, str(event.body["instruction"]))
-        end = datetime.fromisoformat(opened[event.subject]) + timedelta(days=ordered.limits.time_to_live_days)
+        limits = signed_instruction(site, str(event.body["instruction"]))[0].limits
+        read = opened.get(event.subject)
+        end = (
+            datetime.fromisoformat(read) + timedelta(days=limits.time_to_live_days)
+            if read
+            else limits.not_after
+        )
         state = site.migration(event.subject).state
         if end <= site.clock() and state not in (*ENDED, MigrationState.ERASED):
             site.record(Act.EXPIRE.value, by=by, subject=event.subject, body={"due": end.isoformat()})
@@ -72,6 +88,7 @@ def erase_migration(target: Site, source: Site, *, name: str, by: str) -> Certif
     state = target.migration(name).state
     if state not in ENDED:
         raise Refusal("migration/not-now", where=name, act=Act.ERASE.value, got=state.value)
+    _shut(target, name, by=by)
     started = target.clock()
     instruction = str(target.bodies(Act.DRAFT.value, subject=name)[0]["instruction"])
     ordered, _ = signed_instruction(target, instruction)
@@ -116,33 +133,34 @@ def bury(site: Site, *, by: str) -> list[str]:
     risen = sorted(dead & set(site.keys.names()))
     for name in risen:
         site.keys.destroy(name)
-        site.record("key.resurrected", by=by, subject=name, body={"site": site.name})
+        site.record(KEY_RESURRECTED, by=by, subject=name, body={"site": site.name})
     return risen
 
 
 def _under(site: Site, instruction: str) -> list[str]:
-    """The migrations under an instruction that are still alive: neither erased nor stopped."""
+    """The migrations under an instruction that are alive: instructed, and neither erased nor stopped."""
     drafted = {
         event.subject
         for event in site.journal.events()
         if event.act == Act.DRAFT.value and event.body.get("instruction") == instruction
     }
     known = migrations(site.journal.events())
-    over = (MigrationState.ERASED, MigrationState.REVOKED, MigrationState.EXPIRED)
+    over = (MigrationState.DRAFTED, MigrationState.ERASED, MigrationState.REVOKED, MigrationState.EXPIRED)
     return sorted(name for name in drafted if known[name].state not in over)
 
 
 def _places(target: Site, source: Site, name: str) -> list[Place]:
     rejects = rejects_key(name)
-    places = [
-        Place(site.name, "rejects key", keys=site.keys, folder=rejects)
-        for site in (source, target)
-        if rejects in site.keys.names()
-    ]
+    # Listed even where there is none now: an erasure that was interrupted must still be noted in the ledger, or a backup could undo it.
+    places = [Place(site.name, "rejects key", keys=site.keys, folder=rejects) for site in (source, target)]
     for site in (source, target):
         places += [
             Place(site.name, "parcel", vault=site.spool, folder=name),
             Place(site.name, "rejects", vault=site.rejects, folder=rejects),
+            *(
+                Place(site.name, "rejects", vault=site.rejects, folder=rejects + aside)
+                for aside in (COMING, WHOLE)
+            ),
             Place(site.name, "sums before", vault=site.rejects, folder=f"{name}-before"),
         ]
     return [*places, Place("exchange", "parcel", vault=target.custody, folder=name)]
@@ -150,5 +168,16 @@ def _places(target: Site, source: Site, name: str) -> list[Place]:
 
 def _recipient_key(target: Site, certificate: str) -> Place:
     envelope = target.documents.get(certificate)
-    cert = verify_keycert(envelope, root=target.roots[target.name], at=target.clock())
+    verified = verify_document(envelope, type="keycert", keys=dict(target.roots))
+    # As it was when made: a key outlives its certificate, and must be destroyed all the same.
+    at = datetime.fromisoformat(str(strict_json(verified.payload)["not_before"]))  # type: ignore[index,call-overload]
+    cert = verify_keycert(envelope, root=target.roots[verified.signers[0]], at=at)
     return Place(target.name, "parcel key", keys=target.keys, folder=cert.purpose)
+
+
+def _shut(site: Site, name: str, *, by: str) -> None:
+    """A gate left open by what was stopped is closed: nothing passes it any more."""
+    gate = site.migration(name).gate
+    if gate is not None:
+        act = Act.CLOSE_SOURCE if gate == "source" else Act.CLOSE_TARGET
+        site.record(act.value, by=by, subject=name, body={"left": "open"})

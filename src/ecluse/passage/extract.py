@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
 import pyarrow as pa
@@ -35,7 +35,7 @@ from ecluse.terms.plan import Plan, Slice
 from ecluse.terms.secrets import looks_secret
 from ecluse.terms.vocabulary import Vocabulary
 
-__all__ = ["Count", "Progress", "Snapshot", "Source", "extract"]
+__all__ = ["Count", "Progress", "Snapshot", "Source", "extract", "quiet"]
 
 TOO_MANY: Final = 1000
 """From so many rejected rows on, more than a tenth of a kind rejected means that the mapping is wrong, and the run is refused."""
@@ -88,11 +88,17 @@ class Source(Protocol):
         ...
 
 
+CHANGED: Final = "_changed"
+
 Progress = Callable[[str, int, int], None]
 """Told (record kind, rows done, rows in all) as the work goes."""
 
 
-def extract(  # noqa: PLR0913 - each is one named term of the extraction
+def quiet(_kind: str, _done: int, _total: int) -> None:
+    """Tell nobody."""
+
+
+def extract(
     *,
     snapshot: Snapshot,
     plan: Plan,
@@ -103,7 +109,7 @@ def extract(  # noqa: PLR0913 - each is one named term of the extraction
     vocabulary: Vocabulary,
     at: datetime,
     since: datetime | None = None,
-    progress: Progress = lambda kind, done, total: None,
+    progress: Progress = quiet,
 ) -> Statement:
     """Run the plan on an open snapshot and seal what leaves. `since`: seal only the rows changed from then on (the cut-over night).
 
@@ -115,7 +121,17 @@ def extract(  # noqa: PLR0913 - each is one named term of the extraction
     kinds = {}
     lost: dict[str, set[str]] = {}
     for piece in plan.slices:
-        run = _Run(plan, piece, sealer, rejects, checksum, salts, vocabulary, lost, since)
+        run = _Run(
+            plan=plan,
+            piece=piece,
+            sealer=sealer,
+            rejects=rejects,
+            checksum=checksum,
+            salts=salts,
+            vocabulary=vocabulary,
+            lost=lost,
+            since=since,
+        )
         kinds[piece.kind] = run.through(snapshot, progress)
     statement = Statement(
         at=at.isoformat(),
@@ -131,7 +147,8 @@ def extract(  # noqa: PLR0913 - each is one named term of the extraction
 def check_codes(snapshot: Snapshot, plan: Plan) -> None:
     """Step 1. Raises Refusal `codes/unclassified` with the codes (a code names a test, not a person) and how many rows carry them."""
     for path, known in plan.classified.items():
-        unknown = {code.strip() for code in snapshot.codes(plan, path)} - known
+        # To the letter: a code that only resembles a classified one (blanks at its end) is not excluded by its category either.
+        unknown = snapshot.codes(plan, path).keys() - known
         if unknown:
             raise Refusal(
                 "codes/unclassified",
@@ -145,16 +162,13 @@ def check_secrets(snapshot: Snapshot, plan: Plan) -> None:
     for piece in plan.slices:
         first = next(iter(snapshot.rows(plan, piece)), None)
         for name, reading in piece.fields.items():
-            column = reading.column
-            if column is None or first is None or not pa.types.is_string(first.column(name).type):
+            if first is None or not pa.types.is_string(first.column(name).type):
                 continue
-            reason = looks_secret(column.name, first.column(name).slice(0, 2000).drop_null().to_pylist())
-            if reason:
-                raise Refusal(
-                    "extract/secret",
-                    where=f"{piece.mapping.alias_table(column.alias)}.{column.name}",
-                    got=reason,
-                )
+            values = first.column(name).slice(0, 2000).drop_null().to_pylist()
+            for column in reading.columns:
+                if reason := looks_secret(column.name, values):
+                    table = piece.mapping.alias_table(column.alias)
+                    raise Refusal("extract/secret", where=f"{table}.{column.name}", got=reason)
 
 
 class _Run:
@@ -162,12 +176,13 @@ class _Run:
 
     def __init__(
         self,
+        *,
         plan: Plan,
         piece: Slice,
         sealer: Sealer,
         rejects: RejectVault,
         checksum: Checksum,
-        salts: Salts,  # noqa: PLR0913
+        salts: Salts,
         vocabulary: Vocabulary,
         lost: dict[str, set[str]],
         since: datetime | None,
@@ -234,10 +249,10 @@ class _Run:
             self.statement.withheld.update(converted.withheld)
             if rejected.num_rows:
                 self._reject(rejected)
-            if self.since is not None and "_changed" in moved.schema.names:
-                moved = moved.filter(
-                    pc.fill_null(pc.greater_equal(moved.column("_changed"), self.since.isoformat(" ")), True)
-                )
+            if CHANGED in moved.schema.names:
+                if self.since is not None:
+                    moved = moved.filter(_changed(moved.column(CHANGED), since=self.since))
+                moved = moved.drop_columns([CHANGED])  # nobody named it
             yield moved
 
     def _reject(self, rejected: pa.RecordBatch) -> None:
@@ -264,3 +279,13 @@ class _Run:
         )
         for line in counted.to_pylist():
             self.left[Group(line[SITE] or NOWHERE, line[MONTH] or NOWHERE)] += line["count_all"]
+
+
+def _changed(texts: pa.Array, *, since: datetime) -> pa.Array:
+    """The rows that may have changed since then. In doubt they have: a row sent twice is replaced by itself, one not sent is lost.
+
+    A system writes its own civil time, or only the day: a day's margin covers every zone. What is absent or no ISO date may be any day.
+    """
+    margin = (since - timedelta(days=1)).date().isoformat()
+    old = pc.and_(pc.match_substring_regex(texts, r"^\d{4}-\d{2}-\d{2}"), pc.less(texts, margin))
+    return pc.invert(pc.fill_null(old, fill_value=False))

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
 import pyarrow as pa
 
-from ecluse.base.refusal import Refusal
+from ecluse.base.refusal import Fault, Refusal
+from ecluse.passage.acts import RECONCILIATION_SIGNED
 from ecluse.passage.authority import Authority, authority
 from ecluse.passage.canonical import canonical
 from ecluse.passage.custody import carry
-from ecluse.passage.extract import Progress, Snapshot
+from ecluse.passage.extract import Progress, Snapshot, quiet
 from ecluse.passage.handover import Part, check_parcel, open_part
 from ecluse.passage.load import Loader, Target
 from ecluse.passage.migration import Act, MigrationState
@@ -51,7 +53,6 @@ __all__ = [
     "roll_back",
 ]
 
-RECONCILIATION_SIGNED = "reconciliation.signed"
 _BEFORE = "before.age"
 
 
@@ -117,7 +118,7 @@ def load(
     target: Target,
     before: Mapping[str, Tally] | None,
     mapping: SystemMapping,
-    progress: Progress = lambda kind, done, total: None,
+    progress: Progress = quiet,
 ) -> int:
     """Open gate 2, write every part, close gate 2; the records written now. Called again, it goes on where it was.
 
@@ -125,31 +126,24 @@ def load(
     """
     check_may(site.known(by).person, Permission.LOAD)
     name = received.name
-    _in_state(site, name, Act.OPEN_TARGET, MigrationState.HANDED_OVER, MigrationState.LOADED)
+    _in_state(site, name, Act.OPEN_TARGET, MigrationState.HANDED_OVER)
+    if _was_loaded(
+        site, name
+    ):  # a replay was killed: it must end itself, what it wrote has no place among a load's batches
+        raise Refusal("migration/not-now", where=name, act=Act.LOAD.value, got="replay")
     if before is not None:
         _keep_before(site, received, before)
-    site.record(Act.OPEN_TARGET.value, by=by, subject=name, body={})
-    rejects = _rejects(site, name)
-    lost = _lost(site, name)
-    replace = bool(received.statement.since)
-    loader = Loader(
-        target,
-        migration=name,
-        mapping=mapping,
-        vocabulary=vocabulary(),
-        rejects=rejects,
-        lost=lost,
-        replace=replace,
-    )
-    totals = {kind: it.moved for kind, it in received.statement.kinds.items()}
-    written = 0
-    done: Counter[str] = Counter()
-    for line in received.manifest.parts[:-1]:
-        part = received.part(site, line)
-        written += loader.load(part)
-        done[part.header.kind] += part.header.rows
-        progress(part.header.kind, done[part.header.kind], totals[part.header.kind])
-    site.record(Act.CLOSE_TARGET.value, by=by, subject=name, body={})
+    with _gate(site, name, by=by):
+        lost = _lost(site, name)
+        loader = _loader(site, received, target, mapping, lost=lost)
+        totals = {kind: it.moved for kind, it in received.statement.kinds.items()}
+        written = 0
+        done: Counter[str] = Counter()
+        for line in received.manifest.parts[:-1]:
+            part = received.part(site, line)
+            written += loader.load(part)
+            done[part.header.kind] += part.header.rows
+            progress(part.header.kind, done[part.header.kind], totals[part.header.kind])
     site.record(
         Act.LOAD.value,
         by=by,
@@ -162,7 +156,7 @@ def load(
 def roll_back(
     site: Site, received: Received, *, by: str, target: Target, mapping: SystemMapping, to: int
 ) -> int:
-    """Take out of the target every batch of parts after number `to`, newest first; how many records. The gate stays open until `load`.
+    """Take out of the target every batch of parts after number `to`, newest first; how many records.
 
     The parcel itself says which rows they are, so nothing else in the target is touched. Raises Refusal `migration/not-now`.
     """
@@ -171,23 +165,15 @@ def roll_back(
     _in_state(site, name, Act.ROLL_BACK, MigrationState.HANDED_OVER, MigrationState.LOADED)
     if received.statement.since:
         raise Refusal("load/rollback-delta", where=name)
-    site.record(Act.OPEN_TARGET.value, by=by, subject=name, body={})
-    loader = Loader(
-        target,
-        migration=name,
-        mapping=mapping,
-        vocabulary=vocabulary(),
-        rejects=_rejects(site, name),
-        lost={},
-    )
-    removed = 0
-    for line in reversed(received.manifest.parts[:-1]):
-        if line.number > to:
-            removed += loader.unload(received.part(site, line))
-    if to == 0:
-        site.rejects.erase(rejects_key(name))
-    site.record(Act.ROLL_BACK.value, by=by, subject=name, body={"to": to, "removed": removed})
-    site.record(Act.CLOSE_TARGET.value, by=by, subject=name, body={})
+    with _gate(site, name, by=by):
+        loader = _loader(site, received, target, mapping, lost=_lost(site, name))
+        removed = 0
+        for line in reversed(received.manifest.parts[:-1]):
+            if line.number > to:
+                removed += loader.unload(received.part(site, line))
+        if to == 0:
+            site.rejects.erase(rejects_key(name))
+        site.record(Act.ROLL_BACK.value, by=by, subject=name, body={"to": to, "removed": removed})
     return removed
 
 
@@ -197,14 +183,17 @@ def replay_rejects(
     """Open gate 2 again and try the rejected rows once more, their cause being mended; then reconcile again."""
     check_may(site.known(by).person, Permission.LOAD)
     name = received.name
-    _in_state(site, name, Act.OPEN_TARGET, MigrationState.LOADED)
-    site.record(Act.OPEN_TARGET.value, by=by, subject=name, body={"replay": True})
-    loader = Loader(
-        target, migration=name, mapping=mapping, vocabulary=vocabulary(), rejects=_rejects(site, name)
-    )
-    identity = site.keys.identity(rejects_key(name))
-    result = replay(loader, site.rejects, rejects_key(name), to=identity.recipient(), identities=[identity])
-    site.record(Act.CLOSE_TARGET.value, by=by, subject=name, body={})
+    _in_state(site, name, Act.OPEN_TARGET, MigrationState.HANDED_OVER, MigrationState.LOADED)
+    if not _was_loaded(site, name):
+        raise Refusal(
+            "migration/not-now", where=name, act=Act.OPEN_TARGET.value, got=MigrationState.HANDED_OVER.value
+        )
+    with _gate(site, name, by=by):
+        loader = _loader(site, received, target, mapping, lost={})
+        identity = site.keys.identity(rejects_key(name))
+        result = replay(
+            loader, site.rejects, rejects_key(name), to=identity.recipient(), identities=[identity]
+        )
     site.record(Act.LOAD.value, by=by, subject=name, body={"written": result.written, "left": result.left})
     return result
 
@@ -260,20 +249,65 @@ def accept(site: Site, name: str, *, by: str, key: SigningKey) -> str:
     """
     check_may(site.known(by).person, Permission.ACCEPT)
     _in_state(site, name, Act.RECONCILE, MigrationState.LOADED)
-    found = site.bodies(RECONCILIATION_SIGNED, subject=name)
-    if not found:
+    acts = [event for event in site.journal.events() if event.subject == name]
+    loaded = max(event.seq for event in acts if event.act == Act.LOAD.value)
+    found = [event.body for event in acts if event.act == RECONCILIATION_SIGNED and event.seq > loaded]
+    if not found:  # what was found before the last loading says nothing of what the target holds now
         raise Refusal("reconcile/nothing-to-accept", where=name)
     last = found[-1]
     if last["unexplained"] or last["failed"]:
         raise Refusal(
             "reconcile/unexplained", got=last["unexplained"], checks=", ".join(last["failed"]) or "-"
         )
+    if key.public != site.known(by).key:
+        raise Refusal("people/another-key", who=by)
     digest = str(last["document"])
-    site.documents.put(add_signature(site.documents.get(digest), key), digest=digest)
-    keys = {known.key.key_id: known.key for known in site.people.values()}
-    verify_document(site.documents.get(digest), type="reconciliation", keys=keys)
+    envelope = site.documents.get(digest)
+    try:
+        site.documents.put(add_signature(envelope, key), digest=digest)
+    except Refusal as refusal:  # signed already, by a run that was killed before it could note it
+        if refusal.code != "sign/already-signed":
+            raise
+    verify_document(site.documents.get(digest), type="reconciliation", keys={by: key.public})
     site.record(Act.RECONCILE.value, by=by, subject=name, body={"document": digest})
     return digest
+
+
+def _was_loaded(site: Site, name: str) -> bool:
+    """Whether the whole parcel was loaded, and not rolled back since."""
+    acts = [event.act for event in site.journal.events() if event.subject == name]
+    moves = [act for act in acts if act in (Act.LOAD.value, Act.ROLL_BACK.value)]
+    return bool(moves) and moves[-1] == Act.LOAD.value
+
+
+@contextmanager
+def _gate(site: Site, name: str, *, by: str) -> Iterator[None]:
+    """Gate 2, open within. Left by a refusal or a fault, it is closed all the same: only a killed run leaves it open, until it is run again."""
+    site.record(Act.OPEN_TARGET.value, by=by, subject=name, body={})
+    try:
+        yield
+    except (Refusal, Fault):
+        site.record(Act.CLOSE_TARGET.value, by=by, subject=name, body={"refused": True})
+        raise
+    site.record(Act.CLOSE_TARGET.value, by=by, subject=name, body={})
+
+
+def _loader(
+    site: Site, received: Received, target: Target, mapping: SystemMapping, *, lost: dict[str, set[str]]
+) -> Loader:
+    """What writes into the target by the mapping that was signed, and no other. Raises Refusal `plan/mapping-differs`."""
+    signed = received.authority.instruction.target.mapping
+    if mapping.digest != signed:
+        raise Refusal("plan/mapping-differs", where=mapping.system, expected=signed, got=mapping.digest)
+    return Loader(
+        target,
+        migration=received.name,
+        mapping=mapping,
+        vocabulary=vocabulary(),
+        rejects=_rejects(site, received.name),
+        lost=lost,
+        replace=bool(received.statement.since),
+    )
 
 
 def _in_state(site: Site, name: str, act: Act, *states: MigrationState) -> None:

@@ -12,6 +12,7 @@ The world is behind `Target`; every adapter of a target passes its one contract 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -31,7 +32,7 @@ from ecluse.terms.vocabulary import Vocabulary
 __all__ = ["Loader", "Mark", "RowsRefused", "TableRows", "Target"]
 
 TOO_MANY: Final = 1000
-"""From so many rejected rows on, more than a tenth of a part refused means a wrong mapping or target, and the load stops."""
+"""From so many rejected rows on, more than a tenth of a kind's rows rejected means a wrong mapping or target, and the load stops."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -95,7 +96,7 @@ class Target(Protocol):
 class Loader:
     """Writes the parts of one migration into one target. `replace`: rows already there take the new values (the cut-over night)."""
 
-    def __init__(  # noqa: PLR0913 - each is one named term of the load
+    def __init__(
         self,
         target: Target,
         *,
@@ -114,6 +115,7 @@ class Loader:
             name: Writer(vocabulary.kinds[name], kind, catalogue, target.lookup)
             for name, kind in mapping.kinds.items()
         }
+        self.seen: Counter[str] = Counter()
         self.done: dict[int, list[Mark]] = {}
         for mark in target.marks(migration):
             self.done.setdefault(mark.part, []).append(mark)
@@ -125,6 +127,7 @@ class Loader:
         kind = part.header.kind
         number = part.header.number
         batch = _one(read_body(part.body, rows=part.header.rows, where=f"part {number}"))
+        self.seen[kind] += batch.num_rows
         ready = self._writable(batch, kind=kind, number=number)  # step 2
         gaps = _gaps(ready.records, self.done.get(number, []))  # step 3
         return sum(
@@ -195,13 +198,13 @@ class Loader:
             half = batch.num_rows // 2
             first = self._write(batch.slice(0, half), ready, kind=kind, number=number, start=start)
             return first + self._write(batch.slice(half), ready, kind=kind, number=number, start=start + half)
-        return batch.num_rows
+        return int(batch.num_rows)
 
     def _reject(self, rows: pa.RecordBatch, *, kind: str, place: str) -> None:
         self.rejects.put(kind, rows, place=place)
         lost = self.lost.setdefault(kind, set())
         lost.update(rows.column("id").to_pylist())
-        if len(lost) > TOO_MANY:
+        if len(lost) > TOO_MANY and len(lost) * 10 > self.seen[kind]:
             raise Refusal("load/too-many-rejected", where=kind, got=len(lost))
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ecluse.base.refusal import Refusal
+from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage.authority import Authority, authority
 from ecluse.passage.custody import carry
-from ecluse.passage.extract import Progress, Source, extract
+from ecluse.passage.extract import Progress, Source, extract, quiet
 from ecluse.passage.migration import Act, MigrationState
 from ecluse.passage.parcel import MANIFEST, Sealer, part_name, read_manifest
 from ecluse.passage.rejects import RejectVault
@@ -51,7 +51,7 @@ def rejects_key(migration: str) -> str:
 def begin(site: Site, *, by: str, instruction: str, rehearse: int = 0, delta: bool = False) -> str:
     """Draft and instruct a migration under a signed instruction; its name. One run of the instruction is used.
 
-    Raises the Refusal of the closed lamp, `migration/gate-open` when another run is under way, `people/may-not`.
+    Raises the Refusal of the closed lamp, `people/may-not`. While another run has a gate open, this one's stay shut.
     """
     check_may(site.known(by).person, Permission.EXTRACT)
     at = site.clock()
@@ -96,7 +96,7 @@ def extract_parcel(  # the whole of gate 1
     connect: Callable[[], Source],
     needed: Callable[[Plan, Source], frozenset[Privilege]],
     checksum: Checksum,
-    progress: Progress = lambda kind, done, total: None,
+    progress: Progress = quiet,
 ) -> Statement:
     """Open gate 1, read what the plan names in one snapshot, seal it in the spool, close gate 1.
 
@@ -116,10 +116,19 @@ def extract_parcel(  # the whole of gate 1
     site.rejects.erase(rejects_key(name))
     if site.migration(name).gate is None:
         site.record(Act.OPEN_SOURCE.value, by=by, subject=name, body={})
-    statement = _extract(site, passage, source, checksum, progress)
+    try:
+        statement = _extract(site, passage, source, checksum, progress)
+    except (
+        Refusal,
+        Fault,
+    ):  # the snapshot is closed: an open gate would only stand in the way of what mends the cause
+        site.record(Act.CLOSE_SOURCE.value, by=by, subject=name, body={"refused": True})
+        raise
     site.record(Act.CLOSE_SOURCE.value, by=by, subject=name, body={})
     with site.spool.open(name, MANIFEST) as file:
-        manifest = read_manifest(file.read(), sender=site.agent.public)
+        envelope = file.read()
+    manifest = read_manifest(envelope, sender=site.agent.public)
+    site.documents.put(envelope, digest=manifest.digest)  # the parcel dies; what it was stays as evidence
     site.record(
         Act.EXTRACT.value,
         by=by,
@@ -200,7 +209,10 @@ def expiry(passage: Passage, at: datetime) -> datetime:
 
 
 def _since(site: Site, passage: Passage) -> datetime | None:
-    """For a delta: the instant the last whole run under this instruction opened its snapshot, else None."""
+    """For a delta: the instant the last run under this instruction that is in the target opened its snapshot, else None.
+
+    A rehearsal holds but a sample, and a run never loaded holds nothing there: what changed since them would be lost.
+    """
     drafted = site.bodies(Act.DRAFT.value, subject=passage.name)[0]
     if drafted["run"] != "delta":
         return None
@@ -209,17 +221,24 @@ def _since(site: Site, passage: Passage) -> datetime | None:
     runs = {
         event.subject
         for event in events
-        if event.act == Act.DRAFT.value and event.body.get("instruction") == digest
+        if event.act == Act.DRAFT.value
+        and event.body.get("instruction") == digest
+        and not event.body["rehearse"]
     }
     opened = {
         event.subject: event.time
         for event in events
         if event.act == Act.OPEN_SOURCE.value and event.subject in runs
     }
-    done = [event.subject for event in events if event.act == Act.EXTRACT.value and event.subject in opened]
-    if not done:
+    loaded: dict[str, None] = {}
+    for event in events:
+        if event.act == Act.LOAD.value and event.subject in opened:
+            loaded[event.subject] = None
+        if event.act == Act.ROLL_BACK.value:
+            loaded.pop(event.subject, None)
+    if not loaded:
         raise Refusal("migration/no-run-before", where=passage.name)
-    return datetime.fromisoformat(opened[done[-1]])
+    return datetime.fromisoformat(opened[list(loaded)[-1]])
 
 
 def deposit(site: Site, name: str, *, by: str) -> int:

@@ -21,9 +21,9 @@ from typing import Any, Final, Literal
 
 from ecluse.base.refusal import Refusal
 from ecluse.passage.custody import Vault
+from ecluse.proof.canonical import strict_json
 from ecluse.proof.keys import SigningKey, VerifyKey
 from ecluse.proof.seal import Recipient, seal
-from ecluse.proof.canonical import strict_json
 from ecluse.proof.sign import sign_document, verify_document
 
 __all__ = [
@@ -94,7 +94,7 @@ def part_name(number: int) -> str:
 class Sealer:
     """Seals bodies into numbered parts in a vault, then signs the manifest. One for each migration; not shared between threads."""
 
-    def __init__(  # noqa: PLR0913 - each names one thing the header or the manifest must say
+    def __init__(
         self,
         vault: Vault,
         *,
@@ -165,7 +165,7 @@ def fingerprint(recipients: Sequence[Recipient]) -> str:
 def read_manifest(envelope: bytes, *, sender: VerifyKey) -> Manifest:
     """The manifest in these signed bytes. Raises Refusal `sign/...` when not the sender's, `parcel/manifest-malformed`."""
     verified = verify_document(envelope, type="manifest", keys={sender.key_id: sender})
-    content = strict_json(verified.payload)
+    content: Any = strict_json(verified.payload)
     try:
         parts = tuple(PartLine(**part) for part in content.pop("parts"))
         manifest = Manifest(**content, parts=parts, digest=verified.digest)
@@ -182,7 +182,8 @@ def read_header(line: bytes, *, sender: VerifyKey) -> PartHeader:
     """The header in a part's first line. Raises Refusal `sign/...`, `parcel/header-malformed`."""
     verified = verify_document(line, type="part", keys={sender.key_id: sender})
     try:
-        return PartHeader(**strict_json(verified.payload))
+        content: Any = strict_json(verified.payload)
+        return PartHeader(**content)
     except TypeError:
         raise Refusal("parcel/header-malformed") from None
 

@@ -148,11 +148,11 @@ def _kind(
     differing = _differing(expected, held)
     counts = [group for group, (left, right) in differing.items() if left.rows != right.rows]
     values = [group for group, (left, right) in differing.items() if left.rows == right.rows]
-    unexplained = sum(abs(left.rows - right.rows) or left.rows for left, right in differing.values())
+    unexplained = sum(_unexplained(left, right) for left, right in differing.values())
     analytes = _analytes(source.analytes, side.analytes)
-    drifted = (
-        [f"{code} {unit}" for code, unit, left, right in analytes if left != right] if not reasons else []
-    )
+    # Counts by code cannot take away what was rejected, nor what stood in the target before: the sums do.
+    comparable = not reasons and held.groups == side.sums.groups
+    drifted = [f"{code} {unit}" for code, unit, left, right in analytes if comparable and left != right]
     return KindReconciliation(
         kind=name,
         seen=source.seen,
@@ -168,7 +168,7 @@ def _kind(
             _check("values", source.moved, values),
             _check(
                 "analytes",
-                sum(counts[0] for counts in source.analytes.lines.values()) if not reasons else 0,
+                sum(counts[0] for counts in source.analytes.lines.values()) if comparable else 0,
                 drifted,
             ),
         ),
@@ -195,6 +195,11 @@ def _differing(expected: Tally, held: Tally) -> dict[Group, tuple[Sums, Sums]]:
     return {group: pair for group, pair in pairs.items() if pair[0] != pair[1]}
 
 
+def _unexplained(expected: Sums, held: Sums) -> int:
+    """Rows too many or too few; where only values differ, all rows of the group, since the sums do not say which."""
+    return abs(expected.rows - held.rows) or max(expected.rows, 1)
+
+
 def _analytes(
     source: Analytes, target: Analytes
 ) -> tuple[tuple[str, str, tuple[int, int, int], tuple[int, int, int]], ...]:
@@ -215,8 +220,7 @@ def _groups(
     names = sorted(source.sums.groups.keys() | excluded.keys() | differing.keys())
     lines = []
     for group in names:
-        left, right = differing.get(group, (Sums(), Sums()))
-        unexplained = abs(left.rows - right.rows) or left.rows
+        unexplained = _unexplained(*differing[group]) if group in differing else 0
         lines.append(
             (
                 name,

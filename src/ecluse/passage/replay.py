@@ -18,7 +18,11 @@ from ecluse.passage.rejects import REASON, RejectedRows, RejectVault
 from ecluse.proof.seal import Recipient
 from ecluse.proof.unseal import Opener
 
-__all__ = ["Replayed", "replay"]
+__all__ = ["COMING", "WHOLE", "Replayed", "replay"]
+
+COMING: Final = "-next"
+WHOLE: Final = "-whole"
+"""Folders beside that of the rejects: what will stay, and the sign that all of it is there."""
 
 _BASES: Final = {"values": 1 << 30, "parents": 1 << 31}
 """Where the places of rows begin that never had one among the writable records of their part."""
@@ -36,11 +40,10 @@ def replay(
     loader: Loader, vault: Vault, folder: str, *, to: Recipient, identities: Sequence[Opener]
 ) -> Replayed:
     """Try every rejected row in `folder` again, parents first. Raises Fault `target/...` (nothing is then lost: call it again)."""
-    coming = f"{folder}-next"
-    if vault.names(folder):
-        vault.erase(coming)
-    else:
-        _swap(vault, folder, coming)
+    coming = f"{folder}{COMING}"
+    if vault.names(f"{folder}{WHOLE}"):
+        _swap(vault, folder)
+    vault.erase(coming)
     left = RejectVault(vault, coming, to=to)
     order = list(loader.vocabulary.kinds)
     rejected = sorted(
@@ -53,16 +56,19 @@ def replay(
                 written += 1
             else:
                 kept += 1
-    _swap(vault, folder, coming)
+    vault.put(f"{folder}{WHOLE}", "whole", ())
+    _swap(vault, folder)
     return Replayed(written, kept)
 
 
-def _swap(vault: Vault, folder: str, coming: str) -> None:
-    """What stays takes the folder's place. The old one goes first: from then on `coming` is whole, and a crash leaves it to be moved."""
+def _swap(vault: Vault, folder: str) -> None:
+    """What stays takes the folder's place. As long as `WHOLE` says that all of it is there, a crash leaves it to be moved again."""
+    coming = f"{folder}{COMING}"
     vault.erase(folder)
     for name in vault.names(coming):
         with vault.open(coming, name) as file:
             vault.put(folder, name, (file.read(),))
+    vault.erase(f"{folder}{WHOLE}")
     vault.erase(coming)
 
 

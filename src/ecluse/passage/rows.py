@@ -37,7 +37,7 @@ def read_body(body: bytes, *, rows: int, where: str) -> list[pa.RecordBatch]:
             batches = [batch for batch in stream if batch.num_rows]
             for batch in batches:
                 batch.validate(full=True)
-    except pa.ArrowInvalid:
+    except (pa.ArrowException, OSError, ValueError):
         raise Refusal("parcel/body-malformed", where=where) from None
     if sum(batch.num_rows for batch in batches) != rows:
         raise Refusal("parcel/body-malformed", where=where)

@@ -108,13 +108,18 @@ class Site:
     def record(self, act: str, *, by: str, subject: str, body: Mapping[str, Any]) -> None:
         """Append one act. Raises Refusal `migration/not-now`, `migration/gate-open` when the table or an open gate forbids it."""
         events = self.journal.events()
-        if act in {known.value for known in Act} and act != Act.DRAFT.value:
-            known = migrations(events)
-            if subject not in known:
-                raise Refusal("migration/unknown", where=subject)
-            known[subject].after(Act(act))
-            check_gates(Act(act), known[subject], known.values())
+        if act in {known.value for known in Act}:
+            self._check(Act(act), subject, migrations(events))
         self.journal.append(at=self.clock(), by=by, subject=subject, act=act, body=body, expected=len(events))
+
+    def _check(self, act: Act, subject: str, known: Mapping[str, Migration]) -> None:
+        """The table and the gates allow `act` now. A name is drafted once: a second time would make the ledger unreadable."""
+        if act is Act.DRAFT and subject not in known:
+            return
+        if subject not in known:
+            raise Refusal("migration/unknown", where=subject)
+        known[subject].after(act)
+        check_gates(act, known[subject], known.values())
 
     def migration(self, name: str) -> Migration:
         """The migration as the ledger tells. Raises Refusal `migration/unknown`."""

@@ -77,7 +77,7 @@ class Statement:
     def decode(cls, octets: bytes) -> Statement:
         """The inverse. Raises Refusal `parcel/statement-malformed`."""
         try:
-            content = strict_json(octets, limit=len(octets))
+            content: Any = strict_json(octets, limit=len(octets))
             kinds = {name: _decode(kind) for name, kind in content["kinds"].items()}
             salts = Salts(*(int(salt, 16) for salt in content["salts"]))
             return cls(content["at"], content["method"], salts, content["since"], kinds)

@@ -102,10 +102,10 @@ class Tally:
         """The inverse of `lines`."""
         return cls(
             {
-                Group(str(l[0]), str(l[1])): Sums(int(l[2]), int(str(l[3]), 16), int(str(l[4]), 16))
-                for l in lines
+                Group(str(site), str(month)): Sums(int(rows), int(str(first), 16), int(str(second), 16))
+                for site, month, rows, first, second in lines
             }
-        )  # noqa: E741
+        )
 
 
 def total(sums: Iterable[Sums]) -> Sums:
@@ -132,9 +132,9 @@ class Analytes:
                 "code": batch.column("code").fill_null(""),
                 "unit": batch.column("unit").fill_null(""),
                 "empty": pc.is_null(value).cast(pa.int64()),
-                "censored": pc.fill_null(pc.match_substring_regex(value, r"^\s*[<>≤≥]"), False).cast(
-                    pa.int64()
-                ),
+                "censored": pc.fill_null(
+                    pc.match_substring_regex(value, r"^\s*[<>≤≥]"), fill_value=False
+                ).cast(pa.int64()),
             }
         )
         counted = table.group_by(["code", "unit"]).aggregate(

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ecluse.base.refusal import Refusal
-from ecluse.passage.canonical import ARROW, raw_text
+from ecluse.passage.canonical import ARROW, parsed, raw_text
 from ecluse.terms.catalogue import Catalogue, CatalogueColumn, CatalogueTable
-from ecluse.terms.mapping import BASE, Column, Join, KindMapping, Reading
+from ecluse.terms.mapping import BASE, Column, Join, KindMapping, Reading, Writing
 from ecluse.terms.vocabulary import Kind
 
 __all__ = ["Lookup", "TableRows", "Writer", "Written"]
@@ -42,14 +42,19 @@ FAMILY: Final[dict[str, pa.DataType]] = {
 _SHAPES: Final = {
     "integer": r"^-?(0|[1-9]\d{0,17})$",
     "decimal": r"^-?\d+(\.\d+)?$",
-    "flag": r"^(true|false|1|0|t|f)$",
+    "flag": r"^(true|false|1|0)$",
+    "date": r"^\d{4}-\d{2}-\d{2}$",
+    "datetime": r"^\d{4}-\d{2}-\d{2}( \d{2}:\d{2}:\d{2}(\.\d{1,6})?)?$",
+    "float": r"^-?\d{1,15}(\.\d{1,15})?$",
 }
+"""What a text must look like to be a value of each family; `canonical.parsed` says whether it exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableRows:
     """Rows for one table. `rows`: columns named as the table's, Arrow type by the column's family (text, decimal: string; integer:
-    int64; date: date32; datetime: timestamp[us]; flag: bool; bytes: binary; float: float64). `key`: the columns that tell a row apart."""
+    int64; date: date32; datetime: timestamp[us]; flag: bool; bytes: binary; float: float64). `key`: the columns that tell a row apart.
+    """
 
     table: str
     rows: pa.RecordBatch
@@ -148,13 +153,15 @@ class Writer:
                 columns[column], bad = self._told_values(values, reading, name)
                 reason = _because(reason, bad, f"{name}: not-in-mapping")
                 continue
-            found = self._looked_up(values, column)
-            if found is not None and found[0] not in columns:
+            found = self._looked_up(values, column, columns)
+            if found is not None:
                 columns[found[0]] = found[1]
                 reason = _because(
                     reason, pc.and_(pc.is_valid(values), pc.is_null(found[1])), f"{name}: unknown-in-target"
                 )
-        self._fill(batch, columns)
+        self._fill_constants(batch, columns)
+        reason = self._fill_fields(batch, columns, reason)
+        self._link(columns)
         return columns, reason
 
     def _told_values(self, values: pa.Array, reading: Reading, name: str) -> tuple[pa.Array, pa.Array | None]:
@@ -165,12 +172,16 @@ class Writer:
             return values, None
         return raw_text(values, reading, field)
 
-    def _looked_up(self, values: pa.Array, column: Column) -> tuple[Column, pa.Array] | None:
-        """The link column of a catalogue join, found backwards from the joined value."""
+    def _looked_up(
+        self, values: pa.Array, column: Column, columns: dict[Column, pa.Array]
+    ) -> tuple[Column, pa.Array] | None:
+        """The link column of a catalogue join, found backwards from the joined value; the first field that tells it is enough."""
         join = next((join for join in self.mapping.joins if join.alias == column.alias), None)
         if join is None or join.role != "catalogue" or len(join.on) != 1:
             return None
         joined, outer = join.on[0]
+        if outer in columns:
+            return None
         dictionary = self._dictionary(join, column.name, joined)
         if not dictionary:
             raise Refusal("target/dictionary-empty", where=f"{join.table}.{column.name}")
@@ -183,23 +194,33 @@ class Writer:
             self._dictionaries[asked] = self.lookup(*asked)
         return self._dictionaries[asked]
 
-    def _fill(self, batch: pa.RecordBatch, columns: dict[Column, pa.Array]) -> None:
-        """Constants, written fields, then what links the owned rows to the record's own."""
+    def _fill_constants(self, batch: pa.RecordBatch, columns: dict[Column, pa.Array]) -> None:
+        """What the mapping's conditions and constants say."""
         rows = batch.num_rows
         for where in (*self.mapping.where, *(where for join in self.owned for where in join.where)):
             if len(where.among) == 1:
                 columns.setdefault(where.column, pa.repeat(pa.scalar(where.among[0], pa.string()), rows))
         for writing in self.mapping.writes:
-            if writing.field is not None and writing.field in batch.schema.names:
-                values = batch.column(writing.field)
-                if writing.plus:
-                    numbers = pc.if_else(
-                        pc.match_substring_regex(values, r"^\d{1,15}$"), values, pa.scalar(None, pa.string())
-                    )
-                    values = pc.add(numbers.cast(pa.int64()), writing.plus).cast(pa.string())
-                columns[writing.column] = values
-            elif writing.field is None:
+            if writing.field is None:
                 columns[writing.column] = pa.repeat(pa.scalar(writing.constant, pa.string()), rows)
+
+    def _fill_fields(
+        self, batch: pa.RecordBatch, columns: dict[Column, pa.Array], reason: pa.Array
+    ) -> pa.Array:
+        """The fields that the mapping writes a second time, with an offset or not. What is no number has no offset: its row is rejected."""
+        for writing in self.mapping.writes:
+            if writing.field is None or writing.field not in batch.schema.names:
+                continue
+            values = batch.column(writing.field)
+            if writing.plus:
+                numbers, bad = parsed(values.cast(pa.string()), r"^(0|[1-9]\d{0,14})$", pa.int64())
+                values = pc.add(numbers, writing.plus).cast(pa.string())
+                reason = _because(reason, bad, f"{writing.column.name}: cannot-be-written")
+            columns[writing.column] = values
+        return reason
+
+    def _link(self, columns: dict[Column, pa.Array]) -> None:
+        """What links the owned rows to the record's own."""
         for join in self.owned:
             for joined, outer in join.on:
                 here = Column(join.alias, joined)
@@ -207,6 +228,20 @@ class Writer:
                     columns.setdefault(here, columns[outer])
                 elif here in columns:
                     columns[outer] = columns[here]
+
+    def _made(self, values: pa.Array, writing: Writing) -> pa.Array:
+        """What a rule writes of a field's values."""
+        if writing.plus:
+            whole = pc.match_substring_regex(values, r"^\d{1,15}$")
+            numbers = pc.if_else(whole, values, pa.scalar(None, pa.string()))
+            return pc.add(numbers.cast(pa.int64()), writing.plus).cast(pa.string())
+        if writing.format is not None:
+            field = self.kind.fields[writing.field or ""]
+            return raw_text(values, Reading(format=writing.format), field)[0]
+        if writing.number is not None:
+            number = pc.match_substring_regex(values, r"^-?\d+(\.\d+)?$")
+            return pc.if_else(number, writing.number, pa.scalar(writing.text, pa.string()))
+        return values
 
 
 def _because(reason: pa.Array, bad: pa.Array | None, why: str) -> pa.Array:
@@ -221,17 +256,25 @@ def _typed(values: pa.Array, column: CatalogueColumn) -> tuple[pa.Array, pa.Arra
     if values.type == to and not pa.types.is_string(to):
         return values, None
     text = values if pa.types.is_binary(values.type) else values.cast(pa.string())
-    bad = None
     if column.family in _SHAPES:
-        bad = pc.and_(
-            pc.is_valid(text),
-            pc.invert(pc.fill_null(pc.match_substring_regex(text, _SHAPES[column.family]), fill_value=True)),
-        )
-        text = pc.if_else(bad, pa.scalar(None, pa.string()), text)
+        return parsed(text, _SHAPES[column.family], to)
+    bad = None
     if column.length is not None and column.family == "text":
         long = pc.fill_null(pc.greater(pc.utf8_length(text), column.length), fill_value=False)
-        bad = long if bad is None else pc.or_(bad, long)
-    return text.cast(to), bad
+        bad = long
+    if column.family != "float":
+        return text.cast(to), bad
+    numbers = text.cast(to)
+    other = pc.fill_null(
+        pc.not_equal(_shortest(numbers), text), fill_value=False
+    )  # "5.10" would come back "5.1"
+    return numbers, pc.or_(bad, other)
+
+
+def _shortest(numbers: pa.Array) -> pa.Array:
+    """Doubles as databases write them: the shortest digits that tell them apart, "Infinity" in full."""
+    text = numbers.cast(pa.string())
+    return pc.replace_substring_regex(text, r"^(-?)inf$", r"\1Infinity")
 
 
 def _in_order(tables: list[tuple[str, str]], catalogue: Catalogue) -> list[tuple[str, str]]:

@@ -19,11 +19,14 @@ field stands and how its raw value becomes the canonical one; it does not decide
     as = "a"
     on = { NUMPAT = "NUMPAT" }                        # joined column = column of the table, or "alias.column"
     role = "owned"                                    # owned: part of the record, a writer fills it; catalogue: looked up; context: only read
+    where = { TYPADR = "D", "base.TYPE" = "P" }       # of the joined table, or with "alias." of another one
 
     [result]
     scope = { site = "SITE", date = { column = "DATDOS", format = "%Y%m%d" } }   # else reached through the request
     changed = "DATMAJ"                                # when a row last changed, for the cut-over night
-    write = { STATUT = { constant = "V" } }           # what a writer must fill besides the fields
+    fields.status = { column = "ETAT", values = { "V" = "validated" }, also = { "W" = "validated" } }    # also: read, never written
+    write = { STATUT = { constant = "V" } }           # what a writer must fill besides the fields, from a field or a constant:
+    # { field = "id", plus = 1000 }  { field = "date", format = "%d/%m/%Y" }  { field = "value", number = "N", text = "A" }
 """
 
 from __future__ import annotations
@@ -75,7 +78,8 @@ class Reading:
     """How a raw value becomes a field: the first present of `columns` (or `constant`), then trim, absent, values, format, in that order.
 
     `absent`: raw texts that mean "nothing"; a writer writes the first one. `values`: raw text to canonical text, both ways; a raw
-    text not listed is a rejected row. `format`: a fixed-width date text (`DIRECTIVES`).
+    text not listed is a rejected row. `also`: raw texts that are read as a canonical text too, which a writer never writes.
+    `format`: a fixed-width date text (`DIRECTIVES`).
     """
 
     columns: tuple[Column, ...] = ()
@@ -84,6 +88,7 @@ class Reading:
     format: str | None = None
     absent: tuple[str, ...] = ()
     trim: bool = False
+    also: tuple[tuple[str, str], ...] = ()
 
     @property
     def column(self) -> Column | None:
@@ -102,7 +107,10 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """A table beside a kind's own, at most one row of it for each: `on` pairs (joined column, column it equals), as text if `text`."""
+    """A table beside a kind's own, at most one row of it for each: `on` pairs (joined column, column it equals), as text if `text`.
+
+    `where`: what its row must meet besides, of its own columns or another alias's.
+    """
 
     alias: str
     table: str
@@ -114,12 +122,19 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """What a writer puts in a column that no field's reading fills: a field's value (a number, then, `plus` an offset), or a constant."""
+    """What a writer puts in a column that no field's reading fills: a field's value, or a constant.
+
+    Of a field: `plus` an offset (a number, then); a date written by `format`; or one of two constants, `number` and `text`, as the
+    value is a decimal number or not.
+    """
 
     column: Column
     field: str | None = None
     constant: str | None = None
     plus: int = 0
+    format: str | None = None
+    number: str | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +189,10 @@ class Mapping:
 
 # --- reading the file ---------------------------------------------------------------------------------------------------------------
 
+_CLOCKS: Final = ([False] * 4, [True, True, False, False], [True, True, True, False], [True] * 4)
+"""Which of %H %M %S %f a format may hold: none, or those of a whole time."""
 _KIND_KEYS: Final = {"table", "fields", "join", "where", "scope", "changed", "write"}
-_READING_KEYS: Final = {"column", "first", "constant", "values", "format", "absent", "trim"}
+_READING_KEYS: Final = {"column", "first", "constant", "values", "also", "format", "absent", "trim"}
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 
 
@@ -185,10 +202,10 @@ def parse_mapping(payload: bytes, *, vocabulary: Vocabulary) -> Mapping:
         raise Refusal("mapping/unreadable", where="file", got=f"{len(payload)} bytes")
     try:
         source = tomllib.loads(payload.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal("mapping/unreadable", where="file", got=type(error).__name__) from None
     head = _keys(source.pop("mapping", {}), {"system", "version", "note"}, where="mapping")
-    if not isinstance(head.get("system"), str) or not isinstance(head.get("version"), int):
+    if not isinstance(head.get("system"), str) or type(head.get("version")) is not int:
         raise Refusal("mapping/unreadable", where="[mapping]", got="system and version are needed")
     for name in source:
         if name not in vocabulary.kinds:
@@ -200,6 +217,8 @@ def parse_mapping(payload: bytes, *, vocabulary: Vocabulary) -> Mapping:
 def _kind(name: str, source: dict[str, Any], vocabulary: Vocabulary) -> KindMapping:
     _keys(source, _KIND_KEYS, where=name)
     fields = source.get("fields", {})
+    if not isinstance(fields, dict):
+        raise Refusal("mapping/unreadable", where=name, got="fields is a table")
     for key in fields:
         vocabulary.field(f"{name}.{key}")
     if "table" not in source or "id" not in fields:
@@ -213,13 +232,20 @@ def _kind(name: str, source: dict[str, Any], vocabulary: Vocabulary) -> KindMapp
             for key in vocabulary.kinds[name].fields
             if key in fields
         },
-        joins=tuple(_join(line, where=f"{name}.join") for line in source.get("join", [])),
+        joins=tuple(
+            _join(line, where=f"{name}.join") for line in _list(source.get("join", []), where=f"{name}.join")
+        ),
         where=_wheres(source.get("where", {}), alias=BASE, where=f"{name}.where"),
         site=_reading(scope["site"], where=f"{name}.scope.site") if "site" in scope else None,
         date=_reading(scope["date"], where=f"{name}.scope.date") if "date" in scope else None,
         changed=_column(source["changed"], where=f"{name}.changed") if "changed" in source else None,
-        writes=tuple(_writing(key, line, name, vocabulary) for key, line in source.get("write", {}).items()),
+        writes=tuple(
+            _writing(key, line, name, vocabulary)
+            for key, line in _table(source.get("write", {}), where=f"{name}.write").items()
+        ),
     )
+    if len({join.alias for join in kind.joins}) != len(kind.joins):
+        raise Refusal("mapping/unreadable", where=f"{name}.join", got="two joins of one name")
     for column in (*kind.columns, *(writing.column for writing in kind.writes)):
         kind.alias_table(column.alias)
     return kind
@@ -231,21 +257,26 @@ def _reading(source: object, *, where: str) -> Reading:
     line = _keys(source, _READING_KEYS, where=where)
     if sum(key in line for key in ("column", "first", "constant")) != 1:
         raise Refusal("mapping/unreadable", where=where, got="one of column, first, constant is needed")
-    columns = [line["column"]] if "column" in line else line.get("first", [])
-    values = line.get("values", {})
-    if len(set(values.values())) != len(values):
+    columns = [line["column"]] if "column" in line else _list(line.get("first", []), where=where)
+    if not columns and "constant" not in line:
+        raise Refusal("mapping/unreadable", where=where, got="a column is needed")
+    values = tuple(
+        (_text(raw, where=where, empty=True), _text(canonical, where=where))
+        for raw, canonical in _table(line.get("values", {}), where=where).items()
+    )
+    if len({canonical for _, canonical in values}) != len(values):
         raise Refusal("mapping/values-not-one-to-one", where=where)
     if "format" in line:
-        layout(line["format"], where=where)
+        layout(_text(line["format"], where=where), where=where)
     return Reading(
         columns=tuple(_column(column, where=where) for column in columns),
         constant=_text(line["constant"], where=where) if "constant" in line else None,
-        values=tuple(
-            (_text(raw, where=where), _text(canonical, where=where)) for raw, canonical in values.items()
-        ),
+        values=values,
         format=line.get("format"),
-        absent=tuple(_text(text, where=where, empty=True) for text in line.get("absent", [])),
-        trim=line.get("trim") is True,
+        absent=tuple(
+            _text(text, where=where, empty=True) for text in _list(line.get("absent", []), where=where)
+        ),
+        trim=_flag(line.get("trim", False), where=where),
     )
 
 
@@ -264,7 +295,9 @@ def layout(format: str, *, where: str) -> dict[str, tuple[int, int]]:
         else:
             position += 1
             index += 1
-    if not {"%Y", "%m", "%d"} <= places.keys():
+    # A part of the time without the one before it would be taken for another: hours and seconds read as hours and minutes.
+    clock = [directive in places for directive in ("%H", "%M", "%S", "%f")]
+    if not {"%Y", "%m", "%d"} <= places.keys() or clock not in _CLOCKS:
         raise Refusal("mapping/date-format", where=where, got=format)
     return places
 
@@ -281,25 +314,27 @@ def _join(source: object, *, where: str) -> Join:
         alias=alias,
         table=_text(line.get("table"), where=where),
         on=tuple(
-            (_text(joined, where=where), _column(outer, where=where)) for joined, outer in line["on"].items()
+            (_text(joined, where=where), _column(outer, where=where))
+            for joined, outer in _table(line["on"], where=where).items()
         ),
         where=_wheres(line.get("where", {}), alias=alias, where=where),
         role=role,
-        text=line.get("text") is True,
+        text=_flag(line.get("text", False), where=where),
     )
 
 
 def _wheres(source: object, *, alias: str, where: str) -> tuple[Where, ...]:
-    if not isinstance(source, dict):
-        raise Refusal("mapping/unreadable", where=where, got="a table of column = value is needed")
-    return tuple(_where(name, line, alias=alias, where=where) for name, line in source.items())
+    return tuple(
+        _where(name, line, alias=alias, where=where) for name, line in _table(source, where=where).items()
+    )
 
 
 def _where(name: str, source: object, *, alias: str, where: str) -> Where:
-    column = _column(name, where=where)
-    column = Column(alias, column.name) if column.alias == BASE else column
+    column = _column(name, where=where) if "." in name else Column(alias, _text(name, where=where))
     if isinstance(source, dict):
-        return Where(column, present=_keys(source, {"present"}, where=where).get("present") is True)
+        return Where(
+            column, present=_flag(_keys(source, {"present"}, where=where).get("present"), where=where)
+        )
     among = source if isinstance(source, list) else [source]
     if not among:
         raise Refusal("mapping/unreadable", where=where, got="an empty list matches nothing")
@@ -310,7 +345,7 @@ def _writing(name: str, source: object, kind: str, vocabulary: Vocabulary) -> Wr
     where = f"{kind}.write.{name}"
     line = _keys(source, {"field", "constant", "plus"}, where=where)
     plus = line.get("plus", 0)
-    if ("field" in line) == ("constant" in line) or not isinstance(plus, int):
+    if ("field" in line) == ("constant" in line) or type(plus) is not int:
         raise Refusal("mapping/unreadable", where=where, got="one of field, constant is needed")
     if "field" in line:
         vocabulary.field(f"{kind}.{line['field']}")
@@ -329,13 +364,31 @@ def _text(source: object, *, where: str, empty: bool = False) -> str:
     raise Refusal("mapping/unreadable", where=where, got="a short text is needed")
 
 
-def _keys(source: object, known: set[str], *, where: str) -> dict[str, Any]:
+def _table(source: object, *, where: str) -> dict[str, Any]:
     if not isinstance(source, dict):
         raise Refusal("mapping/unreadable", where=where, got="a table is needed")
-    for key in source:
+    return source
+
+
+def _list(source: object, *, where: str) -> list[Any]:
+    """A list: a text in its place would be taken letter by letter."""
+    if not isinstance(source, list):
+        raise Refusal("mapping/unreadable", where=where, got="a list is needed")
+    return source
+
+
+def _flag(source: object, *, where: str) -> bool:
+    if not isinstance(source, bool):
+        raise Refusal("mapping/unreadable", where=where, got="true or false is needed")
+    return source
+
+
+def _keys(source: object, known: set[str], *, where: str) -> dict[str, Any]:
+    table = _table(source, where=where)
+    for key in table:
         if key not in known:
             raise Refusal("mapping/unknown-key", where=where, got=key, known=", ".join(sorted(known)))
-    return source
+    return table
 
 
 # --- checks ---------------------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ The rules, in the order in which a row meets them; the first that holds is the r
  1. `scope/unknown`   the row's request, site or date cannot be told: it cannot be shown to be within the instruction
  2. `period`          the request's date is outside the period
  3. `site`            the request's site is not named
- 4. `population`      (patients, prescribers) no request within the instruction refers to it
+ 4. `population`      (patients, prescribers) no request within the instruction refers to it, nor, for a prescriber, the treating doctor of a
+                      patient who leaves, where that field is taken
  5. `category/<X>`    the row's own code, or that of a row it belongs to, carries a special category the instruction does not name
  6. `container/<X>`   an opaque document of a request of which any test or act carries such a category (law-and-laboratory 5, rule 4)
  7. `rehearsal`       outside the sample of a rehearsal
@@ -94,7 +95,7 @@ class Plan:
         return tuple(self.mapping.kinds[kind] for kind in paths if kind in self.mapping.kinds)
 
 
-def compile_plan(  # noqa: PLR0913 - each is one named term of the plan
+def compile_plan(
     *,
     instruction: Instruction,
     mapping: Mapping,
@@ -176,9 +177,13 @@ def _slices(
 
 
 def _site(kind: KindMapping, mapping: Mapping) -> Reading | None:
-    if kind.site is not None or kind.kind in POPULATION_KINDS or "request" not in mapping.kinds:
-        return kind.site
-    return mapping.kinds["request"].fields.get("site")
+    """What reads the row's site: its own scope where that tells the date too, else its request."""
+    own = kind.site if kind.date is not None else None
+    request = mapping.kinds.get("request")
+    reachable = request is not None and {"site", "date"} <= request.fields.keys()
+    if kind.kind in POPULATION_KINDS or request is None or not reachable or (own and kind is not request):
+        return own
+    return request.fields["site"]
 
 
 def _excluded(
@@ -217,6 +222,8 @@ def _check_scope(slices: tuple[Slice, ...], mapping: Mapping) -> None:
     )
     for piece in slices:
         own = piece.mapping.site is not None and piece.mapping.date is not None
+        if piece.kind == "request" and not own and not {"site", "date"} <= piece.mapping.fields.keys():
+            raise Refusal("plan/scope-not-reachable", where=f"{mapping.system}: {piece.kind}")
         if piece.populated:
             if not reachable or request is None or "patient" not in request.fields:
                 raise Refusal("plan/scope-not-reachable", where=f"{mapping.system}: {piece.kind}")
