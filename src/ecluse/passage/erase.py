@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 from ecluse.base.refusal import Refusal
 from ecluse.passage.custody import Vault
 
-__all__ = ["Certificate", "Keys", "NOT_COVERED", "Place", "PlaceErased", "erase"]
+__all__ = ["NOT_COVERED", "Certificate", "Keys", "Place", "PlaceErased", "erase"]
 
 NOT_COVERED: Final = (
     {

@@ -45,7 +45,7 @@ class Part:
     body: bytes
 
 
-def check_parcel(  # noqa: PLR0913 - what the parcel is held against, each by name
+def check_parcel(
     vault: Vault,
     migration: str,
     *,
