@@ -5,7 +5,7 @@ Decides the shape of a raw batch and how SQLite's stored values are written as t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import pyarrow as pa
@@ -15,7 +15,7 @@ from ecluse.adapters.connectors.sql.query import octets
 from ecluse.base.refusal import Refusal
 from ecluse.terms.plan import Slice
 
-__all__ = ["LARGEST", "ROWS", "gathered", "shape", "texts"]
+__all__ = ["LARGEST", "ROWS", "chunks", "gathered", "shape", "texts"]
 
 ROWS: Final = 65_536
 """Rows in a batch, at most."""
@@ -33,16 +33,17 @@ def shape(tree: exp.Select, piece: Slice) -> pa.Schema:
     return pa.schema([pa.field(name, pa.binary() if name in binary else pa.string()) for name in tree.named_selects])
 
 
-def chunk(piece: Slice) -> int:
-    """How many rows to ask for at a time: few where each may be a document."""
-    return _WIDE_CHUNK if octets(piece) else _CHUNK
+def chunks(fetch: Callable[[int], Sequence[Row]], piece: Slice) -> Iterator[Sequence[Row]]:
+    """What a cursor's `fetchmany` gives until it gives nothing: few rows at a time where each may be a document."""
+    while rows := fetch(_WIDE_CHUNK if octets(piece) else _CHUNK):
+        yield rows
 
 
-def gathered(chunks: Iterable[Sequence[Row]], schema: pa.Schema, *, where: str) -> Iterator[pa.RecordBatch]:
+def gathered(parts: Iterable[Sequence[Row]], schema: pa.Schema, *, where: str) -> Iterator[pa.RecordBatch]:
     """Chunks of rows as batches of bounded size. Raises Refusal `source/encoding`, `source/octets-as-text`."""
     rows: list[pa.RecordBatch] = []
     size = count = 0
-    for part in chunks:
+    for part in parts:
         batch = _batch(part, schema, where=where)
         rows.append(batch)
         size, count = size + batch.nbytes, count + batch.num_rows

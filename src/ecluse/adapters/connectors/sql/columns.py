@@ -16,7 +16,7 @@ from ecluse.base.refusal import Refusal
 from ecluse.terms.catalogue import Catalogue, CatalogueColumn
 from ecluse.terms.mapping import Reading
 
-__all__ = ["Dialect", "Names", "Value", "among", "both", "either", "fails", "number", "value", "word"]
+__all__ = ["Dialect", "Names", "Value", "absent", "among", "both", "either", "fails", "listed", "no", "number", "present", "value", "word"]
 
 Dialect = Literal["sqlite", "postgres", "mysql", "duckdb"]
 
@@ -31,7 +31,7 @@ _PADDED: Final = ("char(", "character(", "character (", "bpchar")
 class Value:
     """An expression with what is known of it: the one column it comes from, if it is one, and how the mapping reads it."""
 
-    tree: exp.Expression
+    tree: exp.Expr
     column: CatalogueColumn | None
     reading: Reading
 
@@ -77,7 +77,7 @@ class Names:
 
     # --- the raw text, exactly ---------------------------------------------------------------------------------------
 
-    def text(self, tree: exp.Expression, column: CatalogueColumn | None) -> exp.Expression:
+    def text(self, tree: exp.Expr, column: CatalogueColumn | None) -> exp.Expr:
         """The exact text of a column, as the system itself writes it."""
         tree = tree.copy()
         if self.dialect == "sqlite":
@@ -88,39 +88,39 @@ class Names:
             return _postgres_text(tree, column)
         return _mysql_text(tree, column)
 
-    def exact(self, tree: exp.Expression) -> exp.Expression:
+    def exact(self, tree: exp.Expr) -> exp.Expr:
         """A text compared and grouped octet by octet, whatever the column's own collation ignores."""
         collation = {"postgres": exp.to_identifier("C", quoted=True), "mysql": exp.var("utf8mb4_nopad_bin"), "sqlite": exp.var("BINARY")}
         if self.dialect not in collation or isinstance(tree, exp.Literal):
             return tree
         return exp.Collate(this=_wrapped(tree), expression=collation[self.dialect])
 
-    def raw(self, read: Value) -> exp.Expression:
+    def raw(self, read: Value) -> exp.Expr:
         """The value's exact text, before trim, absent and values."""
         return self.exact(self.text(read.tree, read.column))
 
-    def trimmed(self, read: Value) -> exp.Expression:
+    def trimmed(self, read: Value) -> exp.Expr:
         """The value's exact text, after the reading's trim."""
         if not read.reading.trim:
             return self.raw(read)
         return self.exact(_rtrim(self.text(read.tree, read.column)))
 
-    def known(self, read: Value) -> exp.Expression:
+    def known(self, read: Value) -> exp.Expr:
         """The value is there: neither NULL nor a text that means nothing, and in the reading's table where there is one."""
         text = self.trimmed(read)
         if read.reading.values:
             return among(text, [raw for raw, _ in read.reading.values if raw not in read.reading.absent])
-        there = text.is_(exp.null()).not_()
-        return both(there, among(text, read.reading.absent).not_()) if read.reading.absent else there
+        there = present(text)
+        return both(there, no(among(text, read.reading.absent))) if read.reading.absent else there
 
-    def one_of(self, read: Value, canonicals: Iterable[str]) -> exp.Expression:
+    def one_of(self, read: Value, canonicals: Iterable[str]) -> exp.Expr:
         """The value, once canonical, is one of these."""
         wanted = list(canonicals)
         if read.reading.values:
             wanted = [raw for raw, canonical in read.reading.values if canonical in set(wanted)]
         return among(self.trimmed(read), [text for text in wanted if text not in read.reading.absent])
 
-    def key(self, read: Value, *, plain: bool) -> exp.Expression:
+    def key(self, read: Value, *, plain: bool) -> exp.Expr:
         """The value as a key: as it stands if `plain`, else as text; the blanks that pad a fixed width are no part of it."""
         if plain and not read.reading.trim and not (read.padded and self.dialect == "duckdb"):
             return read.tree.copy()
@@ -129,7 +129,7 @@ class Names:
 
     # --- what leaves -------------------------------------------------------------------------------------------------
 
-    def leaving(self, read: Value, *, octets: bool, where: str) -> exp.Expression:
+    def leaving(self, read: Value, *, octets: bool, where: str) -> exp.Expr:
         """The value that leaves: exact text, or octets. SQLite's leaves as it is stored: its reader writes the text.
 
         Raises Refusal `source/octets-as-text` when octets would have to be read as text.
@@ -144,7 +144,7 @@ class Names:
             return tree.copy()
         return self.text(tree, column)
 
-    def _octets(self, tree: exp.Expression, column: CatalogueColumn | None) -> exp.Expression:
+    def _octets(self, tree: exp.Expr, column: CatalogueColumn | None) -> exp.Expr:
         if (column is not None and column.family == "bytes") or self.dialect == "sqlite":
             return tree.copy()
         text = self.text(tree, column)
@@ -153,17 +153,17 @@ class Names:
         return _cast(text, "BINARY") if self.dialect == "mysql" else exp.Anonymous(this="ENCODE", expressions=[text])
 
 
-def _postgres_text(tree: exp.Expression, column: CatalogueColumn) -> exp.Expression:
+def _postgres_text(tree: exp.Expr, column: CatalogueColumn) -> exp.Expr:
     native = column.native.lower()
     if native == "text" or native.startswith(("character varying", "varchar")):
         return tree
     if Value(tree, column, Reading()).padded:  # a cast would drop the blanks; concat writes what is stored
         written = exp.Anonymous(this="CONCAT", expressions=[tree])
-        return exp.Case().when(tree.copy().is_(exp.null()).not_(), written)
+        return exp.Case().when(present(tree), written, copy=False)
     return _cast(tree, "TEXT")
 
 
-def _mysql_text(tree: exp.Expression, column: CatalogueColumn) -> exp.Expression:
+def _mysql_text(tree: exp.Expr, column: CatalogueColumn) -> exp.Expr:
     native = column.native.lower()
     if native.startswith("float"):  # six digits are shown; as a double all are
         tree = _cast(tree, "DOUBLE")
@@ -182,7 +182,7 @@ def word(text: str) -> exp.Literal:
 
 def number(count: int) -> exp.Literal:
     """A number of ours."""
-    return exp.Literal.number(count)
+    return exp.Literal(this=str(count), is_string=False)
 
 
 def value(text: str) -> exp.Literal:
@@ -192,34 +192,54 @@ def value(text: str) -> exp.Literal:
     return tree
 
 
-def among(tree: exp.Expression, texts: Iterable[str]) -> exp.Expression:
+def among(tree: exp.Expr, texts: Iterable[str]) -> exp.Expr:
     """`tree` is one of these texts; of none, never."""
     values = [value(text) for text in texts]
     return exp.In(this=tree, expressions=values) if values else exp.false()
 
 
-def both(*conditions: exp.Expression) -> exp.Expression:
+def listed(tree: exp.Expr, words: Iterable[str]) -> exp.Expr:
+    """`tree` is one of these texts of ours."""
+    return exp.In(this=tree, expressions=[word(text) for text in words])
+
+
+def absent(tree: exp.Expr) -> exp.Expr:
+    """`tree` is NULL."""
+    return exp.Is(this=tree.copy(), expression=exp.null())
+
+
+def present(tree: exp.Expr) -> exp.Expr:
+    """`tree` is not NULL."""
+    return no(absent(tree))
+
+
+def no(condition: exp.Expr) -> exp.Expr:
+    """The condition does not hold."""
+    return exp.Not(this=exp.Paren(this=condition) if isinstance(condition, exp.Connector) else condition)
+
+
+def both(*conditions: exp.Expr) -> exp.Expr:
     """All of these hold."""
-    return exp.and_(*conditions) if conditions else exp.true()
+    return exp.and_(*conditions, copy=False) if conditions else exp.true()
 
 
-def fails(condition: exp.Expression) -> exp.Expression:
+def fails(condition: exp.Expr) -> exp.Expr:
     """The condition is false, or cannot be told."""
-    return exp.Coalesce(this=condition, expressions=[exp.false()]).not_()
+    return no(exp.Coalesce(this=condition, expressions=[exp.false()]))
 
 
-def either(*conditions: exp.Expression) -> exp.Expression:
+def either(*conditions: exp.Expr) -> exp.Expr:
     """One of these holds."""
-    return exp.or_(*conditions) if conditions else exp.false()
+    return exp.or_(*conditions, copy=False) if conditions else exp.false()
 
 
-def _rtrim(tree: exp.Expression) -> exp.Expression:
+def _rtrim(tree: exp.Expr) -> exp.Expr:
     return exp.Trim(this=tree, position="TRAILING", expression=word(" "))
 
 
-def _cast(tree: exp.Expression, to: str) -> exp.Expression:
+def _cast(tree: exp.Expr, to: str) -> exp.Expr:
     return exp.Cast(this=tree, to=exp.DataType.build(to, dialect="mysql" if to in ("BINARY", "DOUBLE") else None))
 
 
-def _wrapped(tree: exp.Expression) -> exp.Expression:
+def _wrapped(tree: exp.Expr) -> exp.Expr:
     return tree if isinstance(tree, exp.Column | exp.Cast | exp.Func) else exp.paren(tree)

@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from ecluse.adapters.connectors.sql.columns import Names, Value, among, both, either, number, word
+from ecluse.adapters.connectors.sql.columns import Names, Value, among, both, either, listed, no, number, word
 from ecluse.terms.mapping import DIRECTIVES, layout
 
 __all__ = ["DateRule"]
@@ -40,22 +40,22 @@ class DateRule:
         family = self.read.column.family if self.read.column else "text"
         return self.names.dialect in ("postgres", "mysql") and family in ("date", "datetime") and self.read.reading.format is None
 
-    def known(self) -> exp.Expression:
+    def known(self) -> exp.Expr:
         """It is a date of the calendar, of the years 1 to 9999."""
         there = self.names.known(self.read)
         return both(there, self._native_known() if self.native else both(*self._shape()))
 
-    def within(self) -> exp.Expression:
+    def within(self) -> exp.Expr:
         """It is known, and within the period."""
         if self.native:
             return self._absent_is_not(self._native_within())
         days = (self.end - self.start).days + 1
         if self._only_day and 0 < days <= LONGEST:
-            return self._absent_is_not(among(self._text(), [self._written(day) for day in _days(self.start, days)]))
+            return self._absent_is_not(listed(self._text(), [self._written(day) for day in _days(self.start, days)]))
         iso = self._iso()
         return both(self.known(), exp.Between(this=iso, low=word(self.start.isoformat()), high=word(self.end.isoformat())))
 
-    def month(self) -> exp.Expression:
+    def month(self) -> exp.Expr:
         """Its month, YYYY-MM; only for a known date."""
         if self.native:
             return _part(self.names.text(self.read.tree, self.read.column), 0, 7)
@@ -67,14 +67,14 @@ class DateRule:
     def _only_day(self) -> bool:
         return self.read.reading.format is not None and len(layout(self.read.reading.format, where="")) == 3
 
-    def _text(self) -> exp.Expression:
+    def _text(self) -> exp.Expr:
         return self.names.trimmed(self.read)
 
-    def _piece(self, directive: str) -> exp.Expression:
+    def _piece(self, directive: str) -> exp.Expr:
         start, width = layout(self.read.reading.format or "%Y-%m-%d", where="")[directive]
         return _part(self._text(), start, width)
 
-    def _iso(self) -> exp.Expression:
+    def _iso(self) -> exp.Expr:
         tree = self._piece("%Y")
         for directive in ("%m", "%d"):
             tree = exp.DPipe(this=exp.DPipe(this=tree, expression=word("-"), safe=True), expression=self._piece(directive), safe=True)
@@ -86,61 +86,61 @@ class DateRule:
             written = written.replace(directive, text)
         return written
 
-    def _absent_is_not(self, condition: exp.Expression) -> exp.Expression:
+    def _absent_is_not(self, condition: exp.Expr) -> exp.Expr:
         absent = self.read.reading.absent
-        return both(condition, among(self.names.trimmed(self.read), absent).not_()) if absent else condition
+        return both(condition, no(among(self.names.trimmed(self.read), absent))) if absent else condition
 
-    def _shape(self) -> list[exp.Expression]:
+    def _shape(self) -> list[exp.Expr]:
         """The conditions under which the text is a date: its length, its separators, its digits, a day that exists."""
         return [*self._frame(), *self._day_exists()]
 
-    def _frame(self) -> list[exp.Expression]:
-        format = self.read.reading.format
+    def _frame(self) -> list[exp.Expr]:
+        written = self.read.reading.format
         length = exp.Length(this=self._text())
-        if format is None:  # an ISO date, alone or followed by a time
-            time = both(among(self._at(10, 1), (" ", "T")), among(self._at(11, 2), _two_digits(24)))
-            return [*self._separators("%Y-%m-%d"), either(length.eq(number(10)), time)]
-        places = layout(format, where="")
-        clock = [among(self._piece(directive), _two_digits(count)) for directive, count in _CLOCK.items() if directive in places]
+        if written is None:  # an ISO date, alone or followed by a time
+            time = both(listed(self._at(10, 1), (" ", "T")), listed(self._at(11, 2), _two_digits(24)))
+            return [*self._separators("%Y-%m-%d"), either(_same(length, number(10)), time)]
+        places = layout(written, where="")
+        clock = [listed(self._piece(directive), _two_digits(count)) for directive, count in _CLOCK.items() if directive in places]
         if "%f" in places:
-            clock += [among(self._at(places["%f"][0] + step, 2), _two_digits(100)) for step in (0, 2, 4)]
-        return [length.eq(number(_width(format))), *self._separators(format), *clock]
+            clock += [listed(self._at(places["%f"][0] + step, 2), _two_digits(100)) for step in (0, 2, 4)]
+        return [_same(length, number(_width(written))), *self._separators(written), *clock]
 
-    def _separators(self, format: str) -> list[exp.Expression]:
-        conditions: list[exp.Expression] = []
+    def _separators(self, written: str) -> list[exp.Expr]:
+        conditions: list[exp.Expr] = []
         position = index = 0
-        while index < len(format):
-            directive = format[index : index + 2]
+        while index < len(written):
+            directive = written[index : index + 2]
             if directive in DIRECTIVES:
                 position, index = position + DIRECTIVES[directive], index + 2
                 continue
-            conditions.append(self._at(position, 1).eq(word(format[index])))
+            conditions.append(_same(self._at(position, 1), word(written[index])))
             position, index = position + 1, index + 1
         return conditions
 
-    def _day_exists(self) -> list[exp.Expression]:
+    def _day_exists(self) -> list[exp.Expr]:
         year, month, day = (self._piece(directive) for directive in ("%Y", "%m", "%d"))
         month_day = exp.DPipe(this=month.copy(), expression=day.copy(), safe=True)
         century, rest = _part(year.copy(), 0, 2), _part(year.copy(), 2, 2)
-        leap = either(among(rest.copy(), _FOURS), both(rest.copy().eq(word("00")), among(century.copy(), ("00", *_FOURS))))
+        leap = either(listed(rest.copy(), _FOURS), both(_same(rest.copy(), word("00")), listed(century.copy(), ("00", *_FOURS))))
         return [
-            among(century.copy(), _two_digits(100)), among(rest.copy(), _two_digits(100)), year.neq(word("0000")),
-            among(month, _two_digits(13)[1:]), among(day, _two_digits(32)[1:]), among(month_day, _NO_SUCH_DAY).not_(),
-            either(month_day.copy().neq(word("0229")), leap),
+            listed(century.copy(), _two_digits(100)), listed(rest.copy(), _two_digits(100)), _differ(year, word("0000")),
+            listed(month, _two_digits(13)[1:]), listed(day, _two_digits(32)[1:]), no(listed(month_day, _NO_SUCH_DAY)),
+            either(_differ(month_day.copy(), word("0229")), leap),
         ]  # fmt: skip
 
-    def _at(self, start: int, width: int) -> exp.Expression:
+    def _at(self, start: int, width: int) -> exp.Expr:
         return _part(self._text(), start, width)
 
     # --- a native date -----------------------------------------------------------------------------------------------
 
-    def _native_known(self) -> exp.Expression:
+    def _native_known(self) -> exp.Expr:
         tree = self.read.tree
         if self.names.dialect == "postgres":  # not infinite, not before Christ, not past four digits
             return both(_from(tree, self._day(date.min)), _before(tree, "10000-01-01", self._type))
-        return both(*(exp.Anonymous(this=part, expressions=[tree.copy()]).neq(number(0)) for part in ("YEAR", "MONTH", "DAYOFMONTH")))
+        return both(*(_differ(exp.Anonymous(this=part, expressions=[tree.copy()]), number(0)) for part in ("YEAR", "MONTH", "DAYOFMONTH")))
 
-    def _native_within(self) -> exp.Expression:
+    def _native_within(self) -> exp.Expr:
         tree, last = self.read.tree, self.end
         if last.year == MAXYEAR and last.month == 12 and last.day == 31:
             return both(_from(tree, self._day(self.start)), self._native_known())
@@ -154,15 +154,23 @@ class DateRule:
             return "DATETIME"
         return "TIMESTAMPTZ" if self.read.column and "with time zone" in self.read.column.native else "TIMESTAMP"
 
-    def _day(self, day: date) -> exp.Expression:
+    def _day(self, day: date) -> exp.Expr:
         return exp.Cast(this=word(day.isoformat()), to=exp.DataType.build(self._type))
+
+
+def _same(left: exp.Expr, right: exp.Expr) -> exp.Expr:
+    return exp.EQ(this=left, expression=right)
+
+
+def _differ(left: exp.Expr, right: exp.Expr) -> exp.Expr:
+    return exp.NEQ(this=left, expression=right)
 
 
 def _days(start: date, count: int) -> list[date]:
     return [start + timedelta(days=step) for step in range(count)]
 
 
-def _part(tree: exp.Expression, start: int, width: int) -> exp.Expression:
+def _part(tree: exp.Expr, start: int, width: int) -> exp.Expr:
     return exp.Substring(this=tree, start=number(start + 1), length=number(width))
 
 
@@ -170,13 +178,13 @@ def _two_digits(count: int) -> tuple[str, ...]:
     return tuple(f"{value:02}" for value in range(count))
 
 
-def _width(format: str) -> int:
-    return len(format) + sum(width - 2 for directive, width in DIRECTIVES.items() if directive in format)
+def _width(written: str) -> int:
+    return len(written) + sum(width - 2 for directive, width in DIRECTIVES.items() if directive in written)
 
 
-def _from(tree: exp.Expression, bound: exp.Expression) -> exp.Expression:
+def _from(tree: exp.Expr, bound: exp.Expr) -> exp.Expr:
     return exp.GTE(this=tree.copy(), expression=bound)
 
 
-def _before(tree: exp.Expression, day: str, type: str) -> exp.Expression:
+def _before(tree: exp.Expr, day: str, type: str) -> exp.Expr:
     return exp.LT(this=tree.copy(), expression=exp.Cast(this=word(day), to=exp.DataType.build(type)))

@@ -44,7 +44,7 @@ def _grant(act: str, table: str, columns: list[str], account: str, dialect: Lite
     return tree.sql(dialect=dialect)
 
 
-def _principal(account: str, dialect: Literal["postgres", "mysql"]) -> exp.Expression:
+def _principal(account: str, dialect: Literal["postgres", "mysql"]) -> exp.Expr:
     if dialect == "postgres":
         return exp.to_identifier(account, quoted=True)
     name, _, host = account.partition("@")

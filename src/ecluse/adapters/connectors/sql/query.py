@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sqlglot import exp
 
-from ecluse.adapters.connectors.sql.columns import BOUND, TABLE, Dialect, Names, fails, word
+from ecluse.adapters.connectors.sql.columns import BOUND, TABLE, Dialect, Names, absent, fails, word
 from ecluse.adapters.connectors.sql.relations import Frame, subquery
 from ecluse.adapters.connectors.sql.rules import NOWHERE, Rule, Rules
 from ecluse.terms.catalogue import Catalogue
@@ -42,13 +42,13 @@ def rows_query(plan: Plan, piece: Slice, catalogue: Catalogue, dialect: Dialect)
     rules, frame = Rules(plan, names), Frame(names, piece.mapping)
     keeping = rules.of(piece, frame)
     withheld = rules.withheld(piece, frame)
-    outputs: dict[str, exp.Expression] = {}
+    outputs: dict[str, exp.Expr] = {}
     for name, reading in piece.fields.items():
         binary = name in octets(piece)
         read = frame.value(reading, octets=binary)
         tree = names.leaving(read, octets=binary, where=f"{piece.kind}.{name}")
         if withheld is not None and name in piece.free_texts:
-            tree = exp.Case().when(withheld.copy().is_(exp.null()), tree)
+            tree = exp.Case().when(absent(withheld), tree, copy=False)
         outputs[name] = tree
     outputs |= _place(rules, piece, frame, certain=not plan.read_back)
     if piece.mapping.changed:
@@ -68,7 +68,7 @@ def census_query(plan: Plan, piece: Slice, catalogue: Catalogue, dialect: Dialec
     outputs = {"rule": _first_rule(rules.of(piece, frame)), **_place(rules, piece, frame, certain=False)}
     groups = [exp.column(name, table="_rows", quoted=True) for name in ("rule", SITE, MONTH)]
     counted = exp.alias_(exp.Count(this=exp.Star()), "rows", quoted=True)
-    return exp.select(*groups, counted).from_(subquery(frame.select(outputs), "_rows")).group_by(*(group.copy() for group in groups))
+    return exp.select(*groups, counted).from_(subquery(frame.select(outputs), "_rows"), copy=False).group_by(*(group.copy() for group in groups))
 
 
 def count_query(piece: Slice, catalogue: Catalogue, dialect: Dialect) -> exp.Select:
@@ -86,7 +86,7 @@ def codes_query(plan: Plan, path: str, catalogue: Catalogue, dialect: Dialect) -
     seen = frame.select({"code": code}, scope.within() if scope else exp.false())
     group = exp.column("code", table="_rows", quoted=True)
     counted = exp.alias_(exp.Count(this=exp.Star()), "rows", quoted=True)
-    return exp.select(group, counted).from_(subquery(seen, "_rows")).group_by(group.copy())
+    return exp.select(group, counted).from_(subquery(seen, "_rows"), copy=False).group_by(group.copy())
 
 
 def columns_read(plan: Plan, catalogue: Catalogue, dialect: Dialect) -> dict[str, tuple[str, ...]]:
@@ -101,11 +101,11 @@ def columns_read(plan: Plan, catalogue: Catalogue, dialect: Dialect) -> dict[str
     return {table: tuple(name for name in order[table].columns if name in read[table]) for table in order if table in read}
 
 
-def render(tree: exp.Expression, dialect: Dialect) -> Query:
+def render(tree: exp.Expr, dialect: Dialect) -> Query:
     """The statement's text, and the values to bind."""
     values: dict[str, str] = {}
 
-    def bound(node: exp.Expression) -> exp.Expression:
+    def bound(node: exp.Expr) -> exp.Expr:
         if not (isinstance(node, exp.Literal) and node.meta.get(BOUND)):
             return node
         name = f"v{len(values)}"
@@ -125,14 +125,14 @@ def _statements(plan: Plan, catalogue: Catalogue, dialect: Dialect) -> Iterator[
         yield codes_query(plan, path, catalogue, dialect)
 
 
-def _first_rule(rules: list[Rule]) -> exp.Expression:
+def _first_rule(rules: list[Rule]) -> exp.Expr:
     case = exp.Case()
     for rule in rules:
-        case = case.when(fails(rule.leaves), rule.name)
+        case = case.when(fails(rule.leaves), rule.name, copy=False)
     return case.else_(word("")) if rules else word("")
 
 
-def _place(rules: Rules, piece: Slice, frame: Frame, *, certain: bool) -> dict[str, exp.Expression]:
+def _place(rules: Rules, piece: Slice, frame: Frame, *, certain: bool) -> dict[str, exp.Expr]:
     """The raw site and the month of a row, "-" where there is none; `certain`: only rows whose place is known are asked for."""
     scope = None if piece.populated else rules.scope(frame)
     if scope is None:
@@ -142,9 +142,9 @@ def _place(rules: Rules, piece: Slice, frame: Frame, *, certain: bool) -> dict[s
         return {SITE: site, MONTH: month}
     return {
         SITE: exp.Coalesce(this=site, expressions=[word(NOWHERE)]),
-        MONTH: exp.Case().when(scope.date.known(), month).else_(word(NOWHERE)),
+        MONTH: exp.Case().when(scope.date.known(), month, copy=False).else_(word(NOWHERE)),
     }
 
 
-def _nothing(dialect: Dialect) -> exp.Expression:
+def _nothing(dialect: Dialect) -> exp.Expr:
     return exp.Cast(this=exp.null(), to=exp.DataType.build("CHAR" if dialect == "mysql" else "TEXT", dialect=dialect))

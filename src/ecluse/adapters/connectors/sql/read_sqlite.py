@@ -17,10 +17,11 @@ from sqlglot import exp
 
 from ecluse.adapters.connectors.sql import census
 from ecluse.adapters.connectors.sql.address import Address
-from ecluse.adapters.connectors.sql.batches import chunk, gathered, shape
+from ecluse.adapters.connectors.sql.batches import chunks, gathered, shape
 from ecluse.adapters.connectors.sql.columns import TABLE
 from ecluse.adapters.connectors.sql.connect import open_sqlite
 from ecluse.adapters.connectors.sql.introspect import introspect_sqlite
+from ecluse.adapters.connectors.sql.privileges import privileges_sqlite
 from ecluse.adapters.connectors.sql.query import render, rows_query
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage.extract import Count
@@ -45,8 +46,9 @@ class SqliteSource:
             return introspect_sqlite(connection)
 
     def privileges(self) -> frozenset[Privilege]:
-        """None: a file has no accounts. The connection itself is held to the plan's columns."""
-        return frozenset()
+        """What opening the file gives; each statement is then held to its own columns."""
+        with closing(open_sqlite(self.address)) as connection:
+            return privileges_sqlite(connection)
 
     @contextmanager
     def snapshot(self) -> Iterator[SqliteSnapshot]:
@@ -80,10 +82,9 @@ class SqliteSnapshot:
         """See `Snapshot.rows`. Raises Refusal `source/encoding`, `source/octets-as-text`."""
         tree = rows_query(plan, piece, self._catalogue, "sqlite")
         with _said(piece.kind), closing(self._run(tree)) as cursor:
-            chunks = iter(lambda: cursor.fetchmany(chunk(piece)), [])
-            yield from gathered(chunks, shape(tree, piece), where=piece.kind)
+            yield from gathered(chunks(cursor.fetchmany, piece), shape(tree, piece), where=piece.kind)
 
-    def authorize(self, action: int, first: str | None, second: str | None, database: str | None, view: str | None) -> int:
+    def authorize(self, action: int, first: str | None, second: str | None, _database: str | None, view: str | None) -> int:
         """SQLite asks this while it compiles a statement (sqlite3_set_authorizer): yes to reading the statement's columns, no to all else."""
         if action == sqlite3.SQLITE_SELECT:
             return sqlite3.SQLITE_OK

@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from ecluse.adapters.connectors.sql.columns import Names, Value, among, both, value
+from ecluse.adapters.connectors.sql.columns import Names, Value, absent, among, both, present, value
 from ecluse.terms.catalogue import CatalogueColumn
 from ecluse.terms.mapping import BASE, Column, Join, KindMapping, Mapping, Reading, Where
 from ecluse.terms.vocabulary import vocabulary
@@ -49,7 +49,7 @@ class Keys:
                 if domain and known.name in kind.fields:
                     yield domain, kind, kind.fields[known.name]
 
-    def of(self, read: Value, domain: str) -> exp.Expression:
+    def of(self, read: Value, domain: str) -> exp.Expr:
         """The value as a key of `domain`, a record kind."""
         return self.names.key(read, plain=self._plain.get(domain, False))
 
@@ -88,20 +88,20 @@ class Frame:
         """One column, read as it is."""
         return self.value(Reading(columns=(column,)))
 
-    def left(self, inner: exp.Select, alias: str, *on: tuple[str, exp.Expression]) -> None:
+    def left(self, inner: exp.Select, alias: str, *on: tuple[str, exp.Expr]) -> None:
         """LEFT JOIN a subquery, where its columns equal these."""
         met = [exp.EQ(this=exp.column(name, table=alias, quoted=True), expression=tree) for name, tree in on]
         self.joins.append(exp.Join(this=subquery(inner, alias), side="LEFT", on=both(*met)))
 
-    def select(self, outputs: dict[str, exp.Expression], *conditions: exp.Expression) -> exp.Select:
+    def select(self, outputs: dict[str, exp.Expr], *conditions: exp.Expr) -> exp.Select:
         """SELECT these, of the rows that meet the mapping's condition and these."""
         wheres = [self._condition(line) for line in self.kind.where]  # first: a condition may need a join
         joins = [self._join(join) for join in self._needed()]
-        columns = [exp.alias_(tree.copy(), name, quoted=True) for name, tree in outputs.items()]
-        query = exp.select(*columns).from_(self.names.table(self.kind.table, BASE, where=self.kind.kind))
+        columns = [exp.alias_(tree, name, quoted=True, copy=False) for name, tree in outputs.items()]
+        query = exp.select(*columns).from_(self.names.table(self.kind.table, BASE, where=self.kind.kind), copy=False)
         query.set("joins", [*joins, *self.joins])
         conditions = (*wheres, *(condition for condition in conditions if condition != exp.true()))
-        return query.where(*conditions) if conditions else query
+        return query.where(*conditions, copy=False) if conditions else query
 
     def _column(self, column: Column) -> tuple[exp.Column, CatalogueColumn]:
         if column.alias != BASE:
@@ -126,23 +126,22 @@ class Frame:
         table = self.names.table(join.table, join.alias, where=f"{self.kind.kind}: {join.alias}")
         return exp.Join(this=table, side="LEFT", on=both(*met, *(self._condition(line) for line in join.where)))
 
-    def _condition(self, line: Where) -> exp.Expression:
+    def _condition(self, line: Where) -> exp.Expr:
         read = self.column(line.column)
         if line.among:
             return among(self.names.key(read, plain=False), line.among)
-        absent = read.tree.copy().is_(exp.null())
-        return absent.not_() if line.present else absent
+        return present(read.tree) if line.present else absent(read.tree)
 
 
 def subquery(query: exp.Select | exp.Union, alias: str) -> exp.Subquery:
     """The query under an alias."""
-    return query.subquery(exp.to_identifier(alias, quoted=True))
+    return query.subquery(exp.to_identifier(alias, quoted=True), copy=False)
 
 
 def distinct(query: exp.Select | exp.Union) -> exp.Select:
     """The keys `id` of a query, each once, none absent."""
     found = seen("_keys", ID)
-    return exp.select(found).distinct().from_(subquery(query, "_keys")).where(found.copy().is_(exp.null()).not_())
+    return exp.select(found).distinct(copy=False).from_(subquery(query, "_keys"), copy=False).where(present(found), copy=False)
 
 
 def seen(alias: str, name: str) -> exp.Column:

@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from ecluse.adapters.connectors.sql.columns import Names, Value, both, number, word
+from ecluse.adapters.connectors.sql.columns import Names, Value, absent, both, number, present, word
 from ecluse.adapters.connectors.sql.dates import DateRule
 from ecluse.adapters.connectors.sql.relations import ID, Frame, Keys, distinct, seen, subquery
 from ecluse.terms.mapping import KindMapping
@@ -30,8 +30,8 @@ RANK: Final = "rank"
 class Rule:
     """A row leaves if `leaves` holds; else it stays under `name`. `implied`: the later rules hold only if this one does."""
 
-    name: exp.Expression
-    leaves: exp.Expression
+    name: exp.Expr
+    leaves: exp.Expr
     implied: bool = False
 
 
@@ -44,15 +44,15 @@ class Scope:
     names: Names
     sites: tuple[str, ...]
 
-    def known(self) -> exp.Expression:
+    def known(self) -> exp.Expr:
         """Both can be told."""
         return both(self.names.known(self.site), self.date.known())
 
-    def in_sites(self) -> exp.Expression:
+    def in_sites(self) -> exp.Expr:
         """The site is named."""
         return self.names.one_of(self.site, self.sites)
 
-    def within(self) -> exp.Expression:
+    def within(self) -> exp.Expr:
         """Both are within the instruction."""
         return both(self.date.within(), self.in_sites())
 
@@ -138,7 +138,7 @@ class Rules:
     def _population(self, piece: Slice, frame: Frame) -> list[Rule]:
         people = self._patients() if piece.kind == PATIENT else self._prescribers(self._referring(), self._patients())
         frame.left(people, "_population", (ID, self.keys.of(frame.field(ID), piece.kind)))
-        return [Rule(word("population"), seen("_population", ID).is_(exp.null()).not_())]
+        return [Rule(word("population"), present(seen("_population", ID)))]
 
     def _referring(self) -> exp.Select:
         return self._requests(within=True)
@@ -146,7 +146,7 @@ class Rules:
     def _named_by(self, requests: exp.Select, field: str) -> exp.Select:
         if field not in self._request.fields:  # nobody refers to anybody
             return exp.select(exp.alias_(exp.null(), ID, quoted=True)).where(exp.false())
-        return exp.select(exp.alias_(seen("_within", field), ID, quoted=True)).from_(subquery(requests, "_within"))
+        return exp.select(exp.alias_(seen("_within", field), ID, quoted=True)).from_(subquery(requests, "_within"), copy=False)
 
     def _patients(self) -> exp.Select:
         return distinct(self._named_by(self._referring(), PATIENT))
@@ -159,8 +159,8 @@ class Rules:
             return distinct(named)
         frame = Frame(self.names, taken.mapping)
         frame.left(patients, "_leaving", (ID, self.keys.of(frame.field(ID), PATIENT)))
-        treating = frame.select({ID: self.keys.of(frame.field("doctor"), PRESCRIBER)}, seen("_leaving", ID).is_(exp.null()).not_())
-        return distinct(exp.union(named, treating, distinct=False))
+        treating = frame.select({ID: self.keys.of(frame.field("doctor"), PRESCRIBER)}, present(seen("_leaving", ID)))
+        return distinct(exp.union(named, treating, distinct=False, copy=False))
 
     # --- 5: special categories --------------------------------------------------------------------------------------------
 
@@ -168,11 +168,11 @@ class Rules:
         ranks = self._ranks(kind, frame)
         if not ranks:
             return []
-        return [Rule(self._labelled("category/", _first(ranks)), both(*(rank.copy().is_(exp.null()) for rank in ranks)))]
+        return [Rule(self._labelled("category/", _first(ranks)), both(*(absent(rank) for rank in ranks)))]
 
-    def _ranks(self, kind: str, frame: Frame) -> list[exp.Expression]:
+    def _ranks(self, kind: str, frame: Frame) -> list[exp.Expr]:
         """The rank of the row's own code, and of each row it belongs to."""
-        ranks: list[exp.Expression] = []
+        ranks: list[exp.Expr] = []
         classified = vocabulary().kinds[kind].classified
         if classified and frame.has(classified.name) and self.plan.excluded.get(classified.path):
             ranks.append(self._rank(frame.field(classified.name), classified.path))
@@ -203,16 +203,16 @@ class Rules:
         carried = frame.select({ID: self.keys.of(frame.field(ID), kind), RANK: _first(ranks)})
         return _least(carried, f"_{kind}")
 
-    def _rank(self, code: Value, path: str) -> exp.Expression:
+    def _rank(self, code: Value, path: str) -> exp.Expr:
         case = exp.Case()
         for category, codes in self.plan.excluded[path]:
-            case = case.when(self.names.one_of(code, codes), number(self.categories.index(category)))
+            case = case.when(self.names.one_of(code, codes), number(self.categories.index(category)), copy=False)
         return case
 
-    def _labelled(self, prefix: str, rank: exp.Expression) -> exp.Expression:
+    def _labelled(self, prefix: str, rank: exp.Expr) -> exp.Expr:
         case = exp.Case(this=rank.copy())
         for place, category in enumerate(self.categories):
-            case = case.when(number(place), word(prefix + category))
+            case = case.when(number(place), word(prefix + category), copy=False)
         return case
 
     # --- 6: containers, and free texts kept back --------------------------------------------------------------------------
@@ -225,16 +225,16 @@ class Rules:
         rank = self._mark(frame)
         if rank is None:
             return [Rule(word(f"container/{ALL}"), exp.false())]
-        return [Rule(self._labelled("container/", rank), rank.copy().is_(exp.null()))]
+        return [Rule(self._labelled("container/", rank), absent(rank))]
 
-    def withheld(self, piece: Slice, frame: Frame) -> exp.Expression | None:
+    def withheld(self, piece: Slice, frame: Frame) -> exp.Expr | None:
         """The category that keeps the row's free texts back, as a text or NULL; None where nothing can be kept back."""
         if self.plan.read_back or not piece.free_texts or not (self.categories or self.plan.containers):
             return None
         rank = self._mark(frame) if self.plan.containers != (ALL,) else None
         return word(ALL) if rank is None else self._labelled("", rank)
 
-    def _mark(self, frame: Frame) -> exp.Expression | None:
+    def _mark(self, frame: Frame) -> exp.Expr | None:
         """The rank of the first category among all that the row's request (for a patient: any of them) holds; None: cannot be told."""
         if any(join.alias_or_name == "_marked" for join in frame.joins):
             return seen("_marked", RANK)
@@ -251,7 +251,7 @@ class Rules:
 
     def _marked(self) -> exp.Select:
         """The requests that hold a test or an act of a category kept back."""
-        parts = []
+        parts: list[exp.Select | exp.Union] = []
         for kind in self.plan.tests:
             classified = vocabulary().kinds[kind.kind].classified
             if classified is None or not self.plan.excluded.get(classified.path):
@@ -261,17 +261,17 @@ class Rules:
             code = frame.field(classified.name)
             outputs = {ID: self.keys.of(frame.field(REQUEST), REQUEST), RANK: self._rank(code, classified.path)}
             parts.append(frame.select(outputs, self.names.one_of(code, codes)))
-        return _least(reduce(lambda left, right: exp.union(left, right, distinct=False), parts), "_tests")
+        return _least(reduce(lambda left, right: exp.union(left, right, distinct=False, copy=False), parts), "_tests")
 
     def _marked_patients(self) -> exp.Select:
         outer = exp.select(exp.alias_(seen("_request", PATIENT), ID, quoted=True), exp.alias_(seen("_marks", RANK), RANK, quoted=True))
         on = exp.EQ(this=seen("_request", ID), expression=seen("_marks", ID))
-        query = outer.from_(subquery(self._requests(), "_request")).join(subquery(self._marked(), "_marks"), on=on)
+        query = outer.from_(subquery(self._requests(), "_request"), copy=False).join(subquery(self._marked(), "_marks"), on=on, copy=False)
         return _least(query, "_patients")
 
     # --- 7: a rehearsal ---------------------------------------------------------------------------------------------------
 
-    def _in_sample(self, kind: str, frame: Frame) -> exp.Expression:
+    def _in_sample(self, kind: str, frame: Frame) -> exp.Expr:
         """The row belongs to one of the sample's patients."""
         if kind == PRESCRIBER:
             return self._prescriber_in_sample(frame)
@@ -285,24 +285,24 @@ class Rules:
             self._join_request(frame)
             tree = seen("_request", PATIENT)
         frame.left(self._sample(), "_sample", (ID, tree))
-        return seen("_sample", ID).is_(exp.null()).not_()
+        return present(seen("_sample", ID))
 
     def _sample(self) -> exp.Select:
         """The first ids, as text, of the patients within the instruction."""
         read = Frame(self.names, self._request).field(PATIENT) if PATIENT in self._request.fields else None
         text = self.names.text(seen("_people", ID), read.column if read else None)
-        people = exp.select(seen("_people", ID)).from_(subquery(self._patients(), "_people"))
+        people = exp.select(seen("_people", ID)).from_(subquery(self._patients(), "_people"), copy=False)
         return people.order_by(exp.Ordered(this=self.names.exact(text))).limit(self.plan.rehearse)
 
-    def _prescriber_in_sample(self, frame: Frame) -> exp.Expression:
+    def _prescriber_in_sample(self, frame: Frame) -> exp.Expr:
         requests = exp.select(seen("_all", PRESCRIBER)) if PRESCRIBER in self._request.fields else exp.select(exp.null())
         on = exp.EQ(this=seen("_all", PATIENT), expression=seen("_few", ID))
-        requests = requests.from_(subquery(self._referring(), "_all")).join(subquery(self._sample(), "_few"), on=on)
+        requests = requests.from_(subquery(self._referring(), "_all"), copy=False).join(subquery(self._sample(), "_few"), on=on, copy=False)
         frame.left(self._prescribers(requests, self._sample()), "_sample", (ID, self.keys.of(frame.field(ID), PRESCRIBER)))
-        return seen("_sample", ID).is_(exp.null()).not_()
+        return present(seen("_sample", ID))
 
 
-def _first(ranks: list[exp.Expression]) -> exp.Expression:
+def _first(ranks: list[exp.Expr]) -> exp.Expr:
     return ranks[0] if len(ranks) == 1 else exp.Coalesce(this=ranks[0].copy(), expressions=[rank.copy() for rank in ranks[1:]])
 
 
@@ -310,4 +310,4 @@ def _least(query: exp.Select | exp.Union, alias: str) -> exp.Select:
     """Each key of a query once, with the least rank it has there."""
     key, rank = seen(alias, ID), seen(alias, RANK)
     least = exp.alias_(exp.Min(this=rank), RANK, quoted=True)
-    return exp.select(key, least).from_(subquery(query, alias)).where(rank.copy().is_(exp.null()).not_()).group_by(key.copy())
+    return exp.select(key, least).from_(subquery(query, alias), copy=False).where(present(rank), copy=False).group_by(key.copy(), copy=False)
