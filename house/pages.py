@@ -15,7 +15,7 @@ from typing import Final
 
 from ecluse.base.refusal import EXITS, rules
 from ecluse.terms.vocabulary import vocabulary
-from house import ROOT, dependencies
+from house import ROOT, commands, dependencies
 
 __all__ = ["PAGES", "guarantees", "rendered", "stale"]
 
@@ -177,14 +177,28 @@ def guarantees(stories: Path = ROOT / "tests" / "stories") -> str:
     )
 
 
+def command_line() -> str:
+    """Every verb of `ecluse`."""
+    return page(
+        "The command line",
+        "Every verb of `ecluse`. `--home FOLDER` and `--language fr|en` stand anywhere; French comes first where the surroundings say nothing. Results"
+        " go to standard output, talk to standard error. A refusal is told in three lines (what and where, the rule, what to do) and, with `--json`,"
+        ' as `{"refusal": {"code", "exit", "message", "rule", "hint", "retry"}}`. Passphrases come from a file of yours (mode 0600) or from the'
+        " terminal. Every verb that acts is done by a person (`--as`), whose own key the passphrase opens.",
+        f"## Exit codes\n\n{commands.exits()}",
+        *commands.sections(),
+    )
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    "docs/reference/commands.md": command_line,
     "docs/reference/dependencies.md": libraries,
     "docs/reference/exit-codes.md": exits,
     "docs/reference/guarantees.md": guarantees,
     "docs/reference/import-contracts.md": imports,
     "docs/reference/refusals.md": refusals,
     "docs/reference/vocabulary.md": words_of_the_laboratory,
-    # Here: "docs/reference/commands.md" (from the door `ecluse.doors.cli`) and "docs/reference/states.md" (from the table of `migration`).
+    # Here: "docs/reference/states.md" (from the table of `migration`).
 }
 
 

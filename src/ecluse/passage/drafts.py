@@ -34,7 +34,15 @@ from ecluse.terms.plan import read_back
 from ecluse.terms.vocabulary import Vocabulary
 from ecluse.terms.writing import comment, entry
 
-__all__ = ["Answers", "SeenCode", "codes_draft", "common_records", "instruction_draft", "seen_codes", "seen_sites"]
+__all__ = [
+    "Answers",
+    "SeenCode",
+    "codes_draft",
+    "common_records",
+    "instruction_draft",
+    "seen_codes",
+    "seen_sites",
+]
 
 _LABELS = {"result": "label"}
 """Where the words beside a classified code stand, by record kind."""
@@ -64,7 +72,9 @@ def seen_codes(snapshot: Snapshot, mapping: Mapping, *, vocabulary: Vocabulary) 
         for code, words in _pairs(snapshot, mapping, kind, names, vocabulary=vocabulary).items():
             counted.setdefault(code[0], Counter())[code[-1]] += words
         seen += [
-            SeenCode(system, code, labels.most_common(1)[0][0] or code, labels.total()) for code, labels in counted.items() if code
+            SeenCode(system, code, labels.most_common(1)[0][0] or code, labels.total())
+            for code, labels in counted.items()
+            if code
         ]
     return sorted(seen)
 
@@ -123,11 +133,17 @@ class Answers:
     supersedes: str | None = None
 
 
-def instruction_draft(site: Site, answers: Answers, *, source: Mapping, target: Mapping, vocabulary: Vocabulary) -> Instruction:
+def instruction_draft(
+    site: Site, answers: Answers, *, source: Mapping, target: Mapping, vocabulary: Vocabulary
+) -> Instruction:
     """An instruction from the documents signed last, the key compared last and `answers`. Raises Refusal `door/nothing-to-draft`."""
     last = {
         act: next((str(body[key]) for body in reversed(site.bodies(act))), "")
-        for act, key in ((AGREEMENT_SIGNED, "document"), (CODES_SIGNED, "document"), (RECIPIENT_COMPARED, "certificate"))
+        for act, key in (
+            (AGREEMENT_SIGNED, "document"),
+            (CODES_SIGNED, "document"),
+            (RECIPIENT_COMPARED, "certificate"),
+        )
     }
     if not all(last.values()):
         raise Refusal("door/nothing-to-draft", got=", ".join(act for act, found in last.items() if not found))
@@ -146,14 +162,18 @@ def instruction_draft(site: Site, answers: Answers, *, source: Mapping, target: 
         period=Period("request.date", *answers.period),
         sites=answers.sites,
         records=common_records(source, target, vocabulary=vocabulary),
-        recipients=(Recipient(last[RECIPIENT_COMPARED], answers.person, answers.organisation, answers.country),),
+        recipients=(
+            Recipient(last[RECIPIENT_COMPARED], answers.person, answers.organisation, answers.country),
+        ),
         limits=answers.limits,
         source_after=SourceAfter("keep"),
         acceptance=Sample(20, 7),
     )
 
 
-def common_records(source: Mapping, target: Mapping, *, vocabulary: Vocabulary) -> Lookup[str, tuple[str, ...]]:
+def common_records(
+    source: Mapping, target: Mapping, *, vocabulary: Vocabulary
+) -> Lookup[str, tuple[str, ...]]:
     """Every field that both systems hold, but free texts, documents and ways to reach people: a start, to be cut down by whoever signs."""
     held_back = {"FREE", "DOC", "CT"}
     records = {}

@@ -18,7 +18,14 @@ from ecluse.proof.keycert import Keycert, certify, verify_keycert
 from ecluse.proof.keys import SigningKey
 from ecluse.proof.sign import verify_document
 
-__all__ = ["RECIPIENT_CERTIFIED", "RecipientKey", "certified", "certify_recipient", "note_compared", "recipients"]
+__all__ = [
+    "RECIPIENT_CERTIFIED",
+    "RecipientKey",
+    "certified",
+    "certify_recipient",
+    "note_compared",
+    "recipients",
+]
 
 RECIPIENT_CERTIFIED: Final = "recipient.certified"
 
@@ -37,7 +44,13 @@ def certify_recipient(site: Site, name: str, *, root: SigningKey, until: datetim
     at = site.clock()
     recipient = site.keys.create(name)
     envelope = certify(
-        subject=site.name, role="recipient", purpose=name, key=str(recipient), not_before=at, not_after=until, root=root
+        subject=site.name,
+        role="recipient",
+        purpose=name,
+        key=str(recipient),
+        not_before=at,
+        not_after=until,
+        root=root,
     )
     certificate = verify_document(envelope, type="keycert", keys={"root": root.public}).digest
     site.documents.put(envelope, digest=certificate)
@@ -66,11 +79,19 @@ def note_compared(site: Site, certificate: str, *, by: str, subject: str) -> Non
 def recipients(site: Site) -> list[RecipientKey]:
     """Every certificate noted that this site can verify now, oldest first."""
     compared = {body["certificate"] for body in site.bodies(RECIPIENT_COMPARED)}
-    noted = dict.fromkeys(str(body["certificate"]) for act in (RECIPIENT_CERTIFIED, RECIPIENT_COMPARED) for body in site.bodies(act))
+    noted = dict.fromkeys(
+        str(body["certificate"])
+        for act in (RECIPIENT_CERTIFIED, RECIPIENT_COMPARED)
+        for body in site.bodies(act)
+    )
     found = []
     for certificate in noted:
         try:
-            found.append(RecipientKey(certificate, certified(site, certificate, at=site.clock()), certificate in compared))
+            found.append(
+                RecipientKey(
+                    certificate, certified(site, certificate, at=site.clock()), certificate in compared
+                )
+            )
         except Refusal:
             continue  # expired, or of a laboratory not compared: it opens nothing, and says so when it is named
     return found

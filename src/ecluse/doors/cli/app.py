@@ -6,13 +6,24 @@ A module of verbs is imported with the tree, which costs little: what a verb nee
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 
 from ecluse import __version__
-from ecluse.doors.cli import contracts, evidence, instructions, lamps, machine, mappings, passage, recipients, sites
+from ecluse.doors.cli import (
+    contracts,
+    evidence,
+    instructions,
+    lamps,
+    machine,
+    mappings,
+    passage,
+    recipients,
+    sites,
+)
 from ecluse.doors.cli.door import Door
 from ecluse.doors.cli.guide import guide
 from ecluse.doors.cli.options import LanguageName
@@ -20,14 +31,19 @@ from ecluse.wiring.settings import home_folder, language_of_environment
 
 __all__ = ["app"]
 
-_PLAIN = {"rich_markup_mode": None, "add_completion": False, "pretty_exceptions_enable": False}
+_PLAIN: Final[dict[str, Any]] = {
+    "rich_markup_mode": None,
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+}
 
-app = typer.Typer(name="ecluse", cls=Door, invoke_without_command=True, **_PLAIN)  # type: ignore[arg-type]
+app = typer.Typer(name="ecluse", cls=Door, invoke_without_command=True, **_PLAIN)
 
 
 @app.callback()
 def outer(
     ctx: typer.Context,
+    *,
     home: Annotated[Path | None, typer.Option("--home", metavar="FOLDER")] = None,
     language: Annotated[LanguageName | None, typer.Option("--language", metavar="fr|en")] = None,
     version: Annotated[bool, typer.Option("--version")] = False,
@@ -45,7 +61,7 @@ def outer(
             typer.echo(ctx.get_help())
 
 
-TREE = {
+TREE: Final[dict[str, dict[str, Callable[..., object]]]] = {
     "": {
         "init": sites.init,
         "profile": mappings.profile,
@@ -57,14 +73,28 @@ TREE = {
         "load": passage.load,
         "rollback": passage.rollback,
         "reconcile": passage.reconcile,
+        "sample": evidence.sample,
         "accept": passage.accept,
         "erase": passage.erase,
+        "bundle": evidence.bundle,
+        "verify": evidence.verify,
         "doctor": machine.doctor,
+        "demo": machine.demo,
         "invent": machine.invent,
     },
-    "site": {"new": sites.new, "confirm": sites.confirm, "recover": sites.recover, "show": sites.show, "compare": sites.compare},
+    "site": {
+        "new": sites.new,
+        "confirm": sites.confirm,
+        "recover": sites.recover,
+        "show": sites.show,
+        "compare": sites.compare,
+    },
     "person": {"add": sites.add, "list": sites.people},
-    "agreement": {"new": contracts.new_agreement, "check": contracts.check_agreement, "sign": contracts.sign_agreement},
+    "agreement": {
+        "new": contracts.new_agreement,
+        "check": contracts.check_agreement,
+        "sign": contracts.sign_agreement,
+    },
     "codes": {"draft": contracts.draft_codes, "check": contracts.check_codes, "sign": contracts.sign_codes},
     "mapping": {"draft": mappings.draft, "check": mappings.check},
     "recipient": {"new": recipients.new, "show": recipients.show, "compare": recipients.compare},
@@ -82,8 +112,8 @@ TREE = {
 """Every verb, by its group ("" for those of one word)."""
 
 for name, verbs in TREE.items():
-    group = typer.Typer(no_args_is_help=True, **_PLAIN) if name else app  # type: ignore[arg-type]
+    group = typer.Typer(no_args_is_help=True, **_PLAIN) if name else app
     for word, verb in verbs.items():
-        group.command(word)(verb)  # type: ignore[type-var]
+        group.command(word)(verb)
     if name:
         app.add_typer(group, name=name)

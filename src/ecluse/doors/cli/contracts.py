@@ -11,14 +11,24 @@ from ecluse.base.refusal import Refusal
 from ecluse.doors.cli.options import Author, Dry, Json, Maybe, Secret
 from ecluse.doors.cli.place import Here, here, octets_of, write_new
 
-__all__ = ["check_agreement", "check_codes", "draft_codes", "new_agreement", "sign_agreement", "sign_codes", "sign_document"]
+__all__ = [
+    "check_agreement",
+    "check_codes",
+    "draft_codes",
+    "new_agreement",
+    "sign_agreement",
+    "sign_codes",
+    "sign_document",
+]
 
 File = Annotated[Path, typer.Argument(metavar="FILE")]
 CLOSED = 5
 """The exit code of a closed lock (`base.refusal.EXITS`)."""
 
 
-def new_agreement(ctx: typer.Context, file: Maybe = None, json: Json = False, dry_run: Dry = False) -> None:
+def new_agreement(
+    ctx: typer.Context, *, file: Maybe = None, json: Json = False, dry_run: Dry = False
+) -> None:
     """An empty agreement to fill in, every mention in its place."""
     from ecluse.terms.agreement import template
 
@@ -28,7 +38,7 @@ def new_agreement(ctx: typer.Context, file: Maybe = None, json: Json = False, dr
     place.voice.next(f"agreement check {file or 'FILE'}")
 
 
-def check_agreement(ctx: typer.Context, file: File, json: Json = False) -> int:
+def check_agreement(ctx: typer.Context, *, file: File, json: Json = False) -> int:
     """Each mention of Article 28(3): found, lacking, empty, expired, or merely restating the law."""
     from ecluse.adapters.clock import SystemClock
     from ecluse.terms.agreement import check
@@ -55,27 +65,38 @@ def check_agreement(ctx: typer.Context, file: File, json: Json = False) -> int:
     )
     for group, findings in judged.groups:
         good = all(finding.good for finding in findings)
-        voice.line(f"{voice.sign(good=good)} {group.code:<3}{group.label[language]}", style="" if good else "red")
+        voice.line(
+            f"{voice.sign(good=good)} {group.code:<3}{group.label[language]}", style="" if good else "red"
+        )
+        quote = next((finding.quote for finding in findings if finding.good and finding.quote), "")
+        if quote:
+            voice.line(f"      « {quote} »")
         for finding in findings:
             if not finding.good or finding.remark:
                 verdict = voice.phrase(f"verdict_{finding.verdict.replace('-', '_')}")
                 said = finding.remark.text(language) if finding.remark else finding.mention.expects[language]
                 voice.line(f"      {finding.mention.label[language]} ({finding.article}) : {verdict}. {said}")
-            elif finding.quote:
-                voice.line(f"      « {finding.quote} »")
     voice.line(voice.phrase("mentions_found", found=judged.main_found, wanting=len(judged.wanting)))
     voice.next(f"agreement sign {file} --as PERSON" if judged.complete else f"agreement check {file}")
     return 0 if judged.complete else CLOSED
 
 
 def sign_agreement(
-    ctx: typer.Context, file: File, author: Author, passphrase_file: Secret = None, json: Json = False, dry_run: Dry = False
+    ctx: typer.Context,
+    *,
+    file: File,
+    author: Author,
+    passphrase_file: Secret = None,
+    json: Json = False,
+    dry_run: Dry = False,
 ) -> None:
     """Sign the agreement's exact bytes; in force once both parties have."""
-    sign_document(ctx, "agreement", file, author, passphrase_file, json=json, dry_run=dry_run, then="codes draft")
+    sign_document(
+        ctx, "agreement", file, author, passphrase_file, json=json, dry_run=dry_run, then="codes draft"
+    )
 
 
-def draft_codes(ctx: typer.Context, file: Maybe = None, json: Json = False, dry_run: Dry = False) -> None:
+def draft_codes(ctx: typer.Context, *, file: Maybe = None, json: Json = False, dry_run: Dry = False) -> None:
     """The local codes that the source holds, for a biologist to classify."""
     from ecluse.passage.drafts import codes_draft, seen_codes
     from ecluse.terms.vocabulary import vocabulary
@@ -89,7 +110,7 @@ def draft_codes(ctx: typer.Context, file: Maybe = None, json: Json = False, dry_
     place.voice.next(f"codes check {file or 'FILE'}")
 
 
-def check_codes(ctx: typer.Context, file: File, json: Json = False) -> int:
+def check_codes(ctx: typer.Context, *, file: File, json: Json = False) -> int:
     """Whether every code the source holds is classified."""
     from ecluse.passage.drafts import seen_codes
     from ecluse.people.role import Role
@@ -105,7 +126,9 @@ def check_codes(ctx: typer.Context, file: File, json: Json = False) -> int:
     with workspace.source().snapshot() as snapshot:
         seen = seen_codes(snapshot, mapping_of(workspace.settings.source), vocabulary=vocabulary())
     paths = {system: path for path, system in SYSTEMS.items()}
-    unknown = known.unclassified({path: [one.code for one in seen if paths[one.system] == path] for path in SYSTEMS})
+    unknown = known.unclassified(
+        {path: [one.code for one in seen if paths[one.system] == path] for path in SYSTEMS}
+    )
     revealing = sum(bool(line.categories) for line in known.lines.values())
     voice.data(
         "codes check",
@@ -114,7 +137,11 @@ def check_codes(ctx: typer.Context, file: File, json: Json = False) -> int:
         revealing=revealing,
         unclassified=[{"field": path, "code": code} for path, code in unknown],
     )
-    voice.line(voice.phrase("codes_checked", classified=voice.number(len(known.lines)), revealing=voice.number(revealing)))
+    voice.line(
+        voice.phrase(
+            "codes_checked", classified=voice.number(len(known.lines)), revealing=voice.number(revealing)
+        )
+    )
     for path, code in unknown:
         voice.line(f"{voice.sign(good=False)} {path} {code}")
     voice.line(voice.phrase("codes_unknown", count=len(unknown)))
@@ -123,14 +150,30 @@ def check_codes(ctx: typer.Context, file: File, json: Json = False) -> int:
 
 
 def sign_codes(
-    ctx: typer.Context, file: File, author: Author, passphrase_file: Secret = None, json: Json = False, dry_run: Dry = False
+    ctx: typer.Context,
+    *,
+    file: File,
+    author: Author,
+    passphrase_file: Secret = None,
+    json: Json = False,
+    dry_run: Dry = False,
 ) -> None:
     """Sign the classification of codes, as a biologist."""
-    sign_document(ctx, "codes", file, author, passphrase_file, json=json, dry_run=dry_run, then="recipient show")
+    sign_document(
+        ctx, "codes", file, author, passphrase_file, json=json, dry_run=dry_run, then="recipient show"
+    )
 
 
 def sign_document(
-    ctx: typer.Context, kind: str, file: Path, author: str, secret: Path | None, *, json: bool, dry_run: bool, then: str
+    ctx: typer.Context,
+    kind: str,
+    file: Path,
+    author: str,
+    secret: Path | None,
+    *,
+    json: bool,
+    dry_run: bool,
+    then: str,
 ) -> None:
     """Sign a document's exact bytes with the author's key, and say whether it is now in force."""
     from ecluse.passage.signing import PERMISSIONS, sign

@@ -32,7 +32,13 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
 }
 """The verbs as `ecluse --help` lists them."""
 
-EXAMPLES: Final = ("demo", "lock status", "agreement check FILE", "plan --grants ACCOUNT", "run --as p-1a2b3c")
+EXAMPLES: Final = (
+    "demo",
+    "lock status",
+    "agreement check FILE",
+    "plan --grants ACCOUNT",
+    "run --as p-1a2b3c",
+)
 """What `ecluse --help` shows first."""
 
 _GLOBAL: Final = ("--home", "--language")
@@ -95,7 +101,7 @@ def translate(door: Door, language: str) -> None:
     for words, verb in commands(door):
         verb.help = verb.short_help = say(f"cli.help_{words.replace(' ', '_').replace('-', '_')}", language)
         for option in verb.params:
-            option.help = say(f"cli.option_{option.name}", language)  # type: ignore[attr-defined]
+            option.help = say(f"cli.option_{option.name}", language)
 
 
 def hoisted(words: list[str]) -> list[str]:
@@ -142,7 +148,9 @@ def ended(voice: Voice, run: Any) -> int:
     except Exception as error:  # noqa: BLE001 - the one place where everything that can go wrong is told, without its message
         understood = getattr(error, "format_message", None)
         if understood is not None:
-            voice.complain(say("cli.not_understood", voice.language, what=misunderstood(error, voice.language)))
+            voice.complain(
+                say("cli.not_understood", voice.language, what=misunderstood(error, voice.language))
+            )
             voice.hint("ecluse --help")
             return 2
         voice.complain(say("cli.internal", voice.language, type=type(error).__name__, place=place_of(error)))

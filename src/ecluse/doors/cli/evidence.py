@@ -1,18 +1,20 @@
-"""Verbs about evidence: the rejected rows (reasons and masked values only), the ledger."""
+"""Verbs about evidence: the rejected rows (reasons only), the sample (counts only), the ledger, the inspector's bundle and its verification."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ecluse.base.refusal import Refusal
 from ecluse.doors.cli.options import Author, Dry, Json, Migration, Secret
 from ecluse.doors.cli.place import here
 
-__all__ = ["ledger", "rejects", "replay"]
+__all__ = ["bundle", "ledger", "rejects", "replay", "sample", "verify"]
 
 
-def rejects(ctx: typer.Context, migration: Migration = "", json: Json = False) -> None:
+def rejects(ctx: typer.Context, *, migration: Migration = "", json: Json = False) -> None:
     """How many rows were rejected, at which side and why: never a row, never a value."""
     from ecluse.passage.outbound import rejects_key
     from ecluse.passage.rejects import RejectVault
@@ -23,9 +25,9 @@ def rejects(ctx: typer.Context, migration: Migration = "", json: Json = False) -
     key = rejects_key(name)
     found: dict[tuple[str, str, str], int] = {}
     for side in ("source", "target"):
-        if not workspace.holds(side):  # type: ignore[arg-type]
+        if not workspace.holds(side):
             continue
-        site = workspace.site(side)  # type: ignore[arg-type]
+        site = workspace.site(side)
         if key not in site.keys.names():
             continue
         identity = site.keys.identity(key)
@@ -36,14 +38,29 @@ def rejects(ctx: typer.Context, migration: Migration = "", json: Json = False) -
         "rejects list",
         migration=name,
         rows=sum(found.values()),
-        reasons=[{"site": site, "kind": kind, "reason": reason, "rows": rows} for (site, kind, reason), rows in found.items()],
+        reasons=[
+            {"site": site, "kind": kind, "reason": reason, "rows": rows}
+            for (site, kind, reason), rows in found.items()
+        ],
     )
     voice.line(voice.phrase("rejected_rows", count=voice.number(sum(found.values()))))
-    voice.table([(site, kind, voice.number(rows), reason) for (site, kind, reason), rows in sorted(found.items())], right=frozenset({2}), indent="  ")
+    voice.table(
+        [(site, kind, voice.number(rows), reason) for (site, kind, reason), rows in sorted(found.items())],
+        right=frozenset({2}),
+        indent="  ",
+    )
     voice.next(f"rejects replay {name} --as PERSON" if found else f"reconcile {name} --as PERSON")
 
 
-def replay(ctx: typer.Context, author: Author, migration: Migration = "", passphrase_file: Secret = None, json: Json = False, dry_run: Dry = False) -> int:
+def replay(
+    ctx: typer.Context,
+    *,
+    author: Author,
+    migration: Migration = "",
+    passphrase_file: Secret = None,
+    json: Json = False,
+    dry_run: Dry = False,
+) -> int:
     """Try the rows that the target refused once more, their cause being mended."""
     place = here(ctx, json=json)
     voice, workspace = place.voice, place.workspace
@@ -54,13 +71,18 @@ def replay(ctx: typer.Context, author: Author, migration: Migration = "", passph
         tried = workspace.course().replay(name, by=author)
         written, left = tried.written, tried.left
     voice.data("rejects replay", migration=name, written=written, left=left, dry_run=dry_run)
-    voice.line(voice.phrase("dry", what=name) if dry_run else voice.phrase("replayed", written=voice.number(written), left=voice.number(left)))
+    voice.line(
+        voice.phrase("dry", what=name)
+        if dry_run
+        else voice.phrase("replayed", written=voice.number(written), left=voice.number(left))
+    )
     voice.next(f"reconcile {name} --as PERSON")
     return 3 if left else 0
 
 
 def ledger(
     ctx: typer.Context,
+    *,
     subject: Annotated[str, typer.Option("--subject", metavar="NAME")] = "",
     last: Annotated[int, typer.Option("--last", metavar="N", min=1)] = 50,
     json: Json = False,
@@ -75,10 +97,136 @@ def ledger(
         "ledger show",
         entries=len(events),
         shown=[
-            {"seq": event.seq, "time": event.time, "by": event.by, "subject": event.subject, "act": event.act, "body": dict(event.body)}
+            {
+                "seq": event.seq,
+                "time": event.time,
+                "by": event.by,
+                "subject": event.subject,
+                "act": event.act,
+                "body": dict(event.body),
+            }
             for event in shown
         ],
     )
-    voice.table([(str(event.seq), event.time[:19], event.by, event.act, event.subject) for event in shown], right=frozenset({0}))
+    voice.table(
+        [(str(event.seq), event.time[:19], event.by, event.act, event.subject) for event in shown],
+        right=frozenset({0}),
+    )
     voice.line(voice.phrase("ledger_size", count=voice.number(len(events))))
     voice.next("lock status")
+
+
+def sample(
+    ctx: typer.Context,
+    *,
+    author: Author,
+    migration: Migration = "",
+    passphrase_file: Secret = None,
+    json: Json = False,
+    dry_run: Dry = False,
+) -> int:
+    """For the biologist who will accept: a few patients on both sides, chosen by risk; here counts and field names only."""
+    from collections import Counter
+
+    from ecluse.passage.sample import Verdict, compare_sample
+    from ecluse.wiring.laboratory import mapping_of, source_of
+
+    place = here(ctx, json=json)
+    voice, workspace = place.voice, place.workspace
+    name = place.migration(workspace.any_site(), migration)
+    place.acting(author, passphrase_file)
+    if dry_run:
+        voice.data("sample", migration=name, patients=0, verdicts={}, risks={}, differing=[], dry_run=True)
+        voice.line(voice.phrase("dry", what=name))
+        return 0
+    course, system = workspace.course(), workspace.settings.target
+    received = course.received(name)
+    with source_of(system).snapshot() as snapshot:
+        found = compare_sample(
+            course.target, received, by=author, snapshot=snapshot, mapping=mapping_of(system)
+        )
+    verdicts = {verdict.value: count for verdict, count in found.counts.items()}
+    risks = Counter(patient.chosen.value for patient in found.patients)
+    differing = Counter(
+        f"{record.kind}.{field.name}"
+        for patient in found.patients
+        for record in patient.records
+        for field in record.fields
+        if field.verdict is not Verdict.EQUAL
+    )
+    voice.data(
+        "sample",
+        migration=name,
+        patients=len(found.patients),
+        verdicts=verdicts,
+        risks=dict(risks),
+        differing=[{"field": field, "records": count} for field, count in differing.most_common()],
+        dry_run=False,
+    )
+    voice.line(
+        voice.phrase(
+            "sampled",
+            patients=len(found.patients),
+            equal=verdicts["equal"],
+            others=sum(verdicts.values()) - verdicts["equal"],
+        )
+    )
+    voice.table(
+        [(risk, str(count)) for risk, count in risks.most_common()], right=frozenset({1}), indent="  "
+    )
+    for field, count in differing.most_common():
+        voice.line(f"  {voice.sign(good=False)} {field}: {count}")
+    voice.next(f"accept {name} --as PERSON")
+    return 4 if sum(verdicts.values()) > verdicts["equal"] else 0
+
+
+def bundle(
+    ctx: typer.Context,
+    *,
+    place_of: Annotated[Path, typer.Argument(metavar="FILE.zip|FOLDER")],
+    names: Annotated[bool, typer.Option("--names")] = False,
+    policy: Annotated[Path | None, typer.Option("--policy", metavar="FILE")] = None,
+    json: Json = False,
+    dry_run: Dry = False,
+) -> None:
+    """The inspector's bundle: ledger, documents, certificates; and, apart, the policy that judges it."""
+    from ecluse.adapters.bundle import write_bundle
+    from ecluse.wiring.inspection import bundle_files, trust_of
+
+    place = here(ctx, json=json)
+    voice, settings = place.voice, place.workspace.settings
+    if policy is not None and policy.exists():
+        raise Refusal("door/file-exists", where=policy.name)
+    files = bundle_files(settings, names=names)
+    if not dry_run:
+        write_bundle(files, place_of)
+        if policy is not None:
+            policy.write_bytes(trust_of(settings).encode())
+    voice.data(
+        "bundle",
+        bundle=str(place_of),
+        policy=str(policy) if policy else "",
+        files=len(files),
+        octets=sum(map(len, files.values())),
+        dry_run=dry_run,
+    )
+    voice.line(voice.phrase("dry" if dry_run else "written", what=place_of.name))
+    voice.next(f"verify {place_of}" + (f" --policy {policy}" if policy else ""))
+
+
+def verify(
+    ctx: typer.Context,
+    *,
+    bundle_place: Annotated[Path, typer.Argument(metavar="BUNDLE")],
+    policy: Annotated[Path | None, typer.Option("--policy", metavar="FILE")] = None,
+    json: Json = False,
+) -> int:
+    """Verify a bundle offline, in numbered steps, each OK, KO or SKIPPED."""
+    import sys
+
+    from ecluse.doors.verify import verify as verified
+
+    voice = here(ctx, json=json).voice
+    code = verified(bundle_place, policy=policy, language=voice.language, as_json=json, out=sys.stdout)
+    voice.next(f"verify {bundle_place} --policy FILE" if policy is None else "ledger show")
+    return code

@@ -25,6 +25,7 @@ Given = Annotated[str, typer.Argument(metavar="FILE|DIGEST")]
 
 def draft(
     ctx: typer.Context,
+    *,
     identifier: Annotated[str, typer.Option("--id")],
     purpose: Annotated[str, typer.Option("--purpose")],
     start: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")],
@@ -72,17 +73,24 @@ def draft(
         organisation=organisation,
         country=country,
     )
-    proposed = instruction_draft(workspace.site("source"), answers, source=source, target=target, vocabulary=vocabulary())
+    proposed = instruction_draft(
+        workspace.site("source"), answers, source=source, target=target, vocabulary=vocabulary()
+    )
     text = written(proposed, language=voice.language, vocabulary=vocabulary())
     if file is not None and not dry_run:
         write_new(file, text)
-    voice.data("instruction draft", file=str(file) if file else "", text="" if file else text, dry_run=dry_run)
-    voice.line(text.rstrip("\n") if file is None else voice.phrase("dry" if dry_run else "written", what=file.name))
+    voice.data(
+        "instruction draft", file=str(file) if file else "", text="" if file else text, dry_run=dry_run
+    )
+    voice.line(
+        text.rstrip("\n") if file is None else voice.phrase("dry" if dry_run else "written", what=file.name)
+    )
     voice.next(f"instruction show {file or 'FILE'} --preview")
 
 
 def show(
     ctx: typer.Context,
+    *,
     given: Given = "",
     preview: Annotated[bool, typer.Option("--preview")] = False,
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE")] = None,
@@ -103,7 +111,10 @@ def show(
     if preview:
         codes = signed_codes(site, ordered.codes)
         compiled = compile_plan(
-            instruction=ordered, mapping=mapping_of(workspace.settings.source), classification=codes, vocabulary=vocabulary()
+            instruction=ordered,
+            mapping=mapping_of(workspace.settings.source),
+            classification=codes,
+            vocabulary=vocabulary(),
         )
         counted = workspace.preview(compiled)
     sections = page(ordered, language=voice.language, vocabulary=vocabulary(), preview=counted, codes=codes)
@@ -111,7 +122,11 @@ def show(
         "instruction show",
         digest=ordered.digest,
         sections=[
-            {"key": part.key, "title": part.title, "lines": [{"text": line.text, "details": list(line.details)} for line in part.lines]}
+            {
+                "key": part.key,
+                "title": part.title,
+                "lines": [{"text": line.text, "details": list(line.details)} for line in part.lines],
+            }
             for part in sections
         ],
     )
@@ -134,7 +149,12 @@ def as_html(sections: tuple[Section, ...], *, title: str, language: str) -> str:
     parts = []
     for part in sections:
         lines = "".join(
-            f"<li>{escape(line.text)}" + (f"<details><summary>…</summary>{escape(', '.join(line.details))}</details>" if line.details else "")
+            f"<li>{escape(line.text)}"
+            + (
+                f"<details><summary>…</summary>{escape(', '.join(line.details))}</details>"
+                if line.details
+                else ""
+            )
             for line in part.lines
         )
         parts.append(f"<section><h2>{escape(part.title)}</h2><ul>{lines}</ul></section>")
@@ -147,6 +167,7 @@ def as_html(sections: tuple[Section, ...], *, title: str, language: str) -> str:
 
 def sign(
     ctx: typer.Context,
+    *,
     file: Annotated[Path, typer.Argument(metavar="FILE")],
     author: Author,
     passphrase_file: Secret = None,
@@ -154,10 +175,12 @@ def sign(
     dry_run: Dry = False,
 ) -> None:
     """Sign the instruction's exact bytes; in force once all whom it needs have."""
-    sign_document(ctx, "instruction", file, author, passphrase_file, json=json, dry_run=dry_run, then="lock status")
+    sign_document(
+        ctx, "instruction", file, author, passphrase_file, json=json, dry_run=dry_run, then="lock status"
+    )
 
 
-def verify(ctx: typer.Context, given: Given = "", json: Json = False) -> None:
+def verify(ctx: typer.Context, *, given: Given = "", json: Json = False) -> None:
     """Whether a run could start under it now: signatures, time, runs left, agreement, codes, recipient."""
     from ecluse.passage.authority import authority, document_signers
 
@@ -167,13 +190,18 @@ def verify(ctx: typer.Context, given: Given = "", json: Json = False) -> None:
     ordered = _read(place, site, given)
     people = document_signers(site, "instruction", ordered.digest)
     authority(site, instruction=ordered.digest, at=workspace.clock(), another_run=True)
-    voice.data("instruction verify", digest=ordered.digest, id=ordered.id, signers=[person.id for person in people])
-    voice.line(voice.phrase("instruction_holds", id=ordered.id, signers=", ".join(person.id for person in people)))
+    voice.data(
+        "instruction verify", digest=ordered.digest, id=ordered.id, signers=[person.id for person in people]
+    )
+    voice.line(
+        voice.phrase("instruction_holds", id=ordered.id, signers=", ".join(person.id for person in people))
+    )
     voice.next("run --as PERSON")
 
 
 def revoke(
     ctx: typer.Context,
+    *,
     reason: Annotated[str, typer.Option("--reason")],
     author: Author,
     given: Given = "",
@@ -192,7 +220,9 @@ def revoke(
     ordered = _read(place, site, given)
     check_may(site.known(author).person, Permission.REVOKE)
     key = place.acting(author, passphrase_file)
-    stopped = [] if dry_run else taken_back(site, by=author, key=key, instruction=ordered.digest, reason=reason)
+    stopped = (
+        [] if dry_run else taken_back(site, by=author, key=key, instruction=ordered.digest, reason=reason)
+    )
     voice.data("instruction revoke", digest=ordered.digest, stopped=stopped, dry_run=dry_run)
     voice.line(voice.phrase("dry" if dry_run else "revoked", what=ordered.id))
     for name in stopped:

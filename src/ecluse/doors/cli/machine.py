@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -13,14 +15,17 @@ import typer
 
 from ecluse import __version__
 from ecluse.base.refusal import Fault, Refusal
-from ecluse.base.words import size
+from ecluse.base.words import duration, size
 from ecluse.doors.cli.options import Dry, Json
+from ecluse.doors.cli.passage import compared_table
 from ecluse.doors.cli.place import Here, here
 
 if TYPE_CHECKING:
+    from ecluse.wiring.demonstration import Demonstration
     from ecluse.wiring.settings import Side
+    from ecluse.wiring.workspace import Workspace
 
-__all__ = ["doctor", "invent"]
+__all__ = ["demo", "doctor", "invent"]
 
 ROOM: Final = 5_000_000_000
 """Octets of free disk under which the doctor warns: a parcel of a middle-sized laboratory."""
@@ -29,16 +34,23 @@ Check = tuple[str, bool, str]
 """What was looked at, whether it is well, and what was found."""
 
 
-def doctor(ctx: typer.Context, json: Json = False) -> int:
+def doctor(ctx: typer.Context, *, json: Json = False) -> int:
     """Versions, clock, folders, systems, privileges, keys and room on the disk: a list of ✓."""
     place = here(ctx, json=json)
     voice = place.voice
     found = list(_checks(place))
     good = all(well for _, well, _ in found)
-    voice.data("doctor", well=good, checks=[{"check": name, "well": well, "found": what} for name, well, what in found])
+    voice.data(
+        "doctor",
+        well=good,
+        checks=[{"check": name, "well": well, "found": what} for name, well, what in found],
+    )
     width = max(len(voice.phrase(f"doctor_{name}")) for name, _, _ in found)
     for name, well, what in found:
-        voice.line(f"{voice.sign(good=well)} {voice.phrase(f'doctor_{name}'):<{width}}  {what}", style="" if well else "red")
+        voice.line(
+            f"{voice.sign(good=well)} {voice.phrase(f'doctor_{name}'):<{width}}  {what}",
+            style="" if well else "red",
+        )
     voice.next("lock status")
     return 0 if good else 1
 
@@ -62,12 +74,18 @@ def _checks(place: Here) -> Iterator[Check]:
         if not workspace.holds(side):
             yield "site", False, voice.phrase("not_held", site=folder.name)
             continue
-        open_to_others = sorted(file.name for file in _files(folder.path) if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+        open_to_others = sorted(
+            file.name for file in _files(folder.path) if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+        )
         yield "modes", not open_to_others, ", ".join(open_to_others[:5]) or folder.name
         yield "words", folder.confirmed, folder.name
-        yield _tried("ledger", lambda side=side: str(len(workspace.site(side).journal.events())), voice.language)  # type: ignore[misc]
+        yield _tried("ledger", partial(_entries, workspace, side), voice.language)
     for side in sides:
         yield from _system(place, side)
+
+
+def _entries(workspace: Workspace, side: Side) -> str:
+    return str(len(workspace.site(side).journal.events()))
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -84,7 +102,9 @@ def _system(place: Here, side: Side) -> Iterator[Check]:
 
     workspace, voice = place.workspace, place.voice
     system = workspace.settings.side(side)
-    reached = _tried("reached", lambda: f"{side}: {len(source_of(system).catalogue().tables)}", voice.language)
+    reached = _tried(
+        "reached", lambda: f"{side}: {len(source_of(system).catalogue().tables)}", voice.language
+    )
     yield reached
     if side == "target" or not reached[1] or not workspace.holds("source"):
         return
@@ -105,6 +125,7 @@ def _tried(name: str, look: Callable[[], str], language: str) -> Check:
 
 def invent(
     ctx: typer.Context,
+    *,
     url: Annotated[str, typer.Argument(metavar="URL")],
     patients: Annotated[int, typer.Option("--patients", metavar="N")] = 1000,
     seed: Annotated[int, typer.Option("--seed", metavar="N")] = 1,
@@ -126,11 +147,108 @@ def invent(
         create_empty(url)
     else:
         with voice.progress(voice.phrase("step_invent")) as tell:
-            written = fill(url, patients=patients, seed=seed, progress=lambda done, total: tell("", done, total))
+            written = fill(
+                url, patients=patients, seed=seed, progress=lambda done, total: tell("", done, total)
+            )
     voice.data("invent", patients=0 if empty else patients, seed=seed, rows=written, dry_run=dry_run)
     if dry_run or empty:
         voice.line(voice.phrase("dry" if dry_run else "created_empty", what=voice.number(patients)))
     else:
-        voice.line(voice.phrase("invented", patients=voice.number(patients), rows=voice.number(sum(written.values()))))
-        voice.table([(table, voice.number(rows)) for table, rows in written.items()], right=frozenset({1}), indent="  ")
+        voice.line(
+            voice.phrase(
+                "invented", patients=voice.number(patients), rows=voice.number(sum(written.values()))
+            )
+        )
+        voice.table(
+            [(table, voice.number(rows)) for table, rows in written.items()],
+            right=frozenset({1}),
+            indent="  ",
+        )
     voice.next("init --help")
+
+
+def demo(
+    ctx: typer.Context,
+    *,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER")] = Path("ecluse-demo"),
+    patients: Annotated[int, typer.Option("--patients", metavar="N", min=1)] = 1000,
+    seed: Annotated[int, typer.Option("--seed", metavar="N")] = 7,
+    hands_on: Annotated[bool, typer.Option("--hands-on")] = False,
+    json: Json = False,
+    dry_run: Dry = False,
+) -> None:
+    """Invent a laboratory and carry its records through every step; or stop before the first signature, for you to go on."""
+    from ecluse.adapters.bundle import write_bundle
+    from ecluse.wiring.demonstration import Demonstration
+    from ecluse.wiring.inspection import bundle_files, trust_of
+
+    place = here(ctx, json=json)
+    voice, begun = place.voice, time.monotonic()
+    if folder.exists():
+        raise Refusal("settings/exists", where=folder.name)
+    if dry_run:
+        voice.data("demo", folder=str(folder), migration="", unexplained=0, kinds={}, bundle="", dry_run=True)
+        voice.line(voice.phrase("dry", what=folder.name))
+        return
+    story = Demonstration(
+        folder.resolve(),
+        patients=patients,
+        seed=seed,
+        language=voice.language,
+        tell=lambda step: voice.line("  " + voice.phrase(f"play_{step.replace('-', '_')}")),
+    )
+    if hands_on:
+        _handed(place, story)
+        return
+    played = story.play()
+    write_bundle(bundle_files(story.settings), folder / "bundle.zip")
+    (folder / "policy.json").write_bytes(trust_of(story.settings).encode())
+    found = played.reconciliation
+    voice.data(
+        "demo",
+        folder=str(folder),
+        migration=played.migration,
+        unexplained=found.unexplained,
+        kinds={kind.kind: {"seen": kind.seen, "loaded": kind.loaded} for kind in found.kinds},
+        bundle=str(folder / "bundle.zip"),
+        dry_run=False,
+    )
+    compared_table(place, found)
+    voice.line(
+        voice.phrase(
+            "played", unexplained=found.unexplained, took=duration(time.monotonic() - begun, voice.language)
+        )
+    )
+    voice.line(voice.phrase("left_in", folder=folder.name))
+    voice.next(f"verify {folder / 'bundle.zip'} --policy {folder / 'policy.json'}")
+
+
+def _handed(place: Here, story: Demonstration) -> None:
+    """Systems, sites, persons and the texts to sign, and nothing signed: the road is the reader's."""
+    from ecluse.invent.catalogue import classification
+    from ecluse.terms.codes import LocalCode, render
+    from ecluse.wiring.demonstration import PASSPHRASE
+
+    voice, home = place.voice, story.home
+    story.invent()
+    cast = story.people()
+    (home / "agreement.toml").write_text(story.agreement(), "utf-8")
+    lines = [
+        LocalCode(
+            "test" if one.kind == "analysis" else "act",
+            one.code,
+            one.label,
+            tuple(each for each in one.categories if each != "H"),
+        )
+        for one in classification()
+    ]
+    (home / "codes.toml").write_text(render(lines), "utf-8")
+    secret = home / "passphrase.txt"
+    secret.touch(mode=0o600)
+    secret.write_text(f"{PASSPHRASE}\n", "utf-8")
+    voice.data(
+        "demo", folder=str(home), migration="", unexplained=0, kinds=dict(cast.ids), bundle="", dry_run=False
+    )
+    voice.table([(person, part) for part, person in cast.ids.items()], indent="  ")
+    voice.line(voice.phrase("handed", folder=home.name))
+    voice.next(f"--home {home.name} lock status")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,7 +20,7 @@ __all__ = ["check", "draft", "plan", "profile", "show_preview"]
 Side = Annotated[SideName, typer.Argument(metavar="source|target")]
 
 
-def profile(ctx: typer.Context, side: Side = SideName.SOURCE, json: Json = False) -> None:
+def profile(ctx: typer.Context, *, side: Side = SideName.SOURCE, json: Json = False) -> None:
     """What a system holds: read-only, on a budget; values seen fewer than five times are never shown."""
     from ecluse.wiring.workspace import profile_of
 
@@ -54,7 +54,9 @@ def profile(ctx: typer.Context, side: Side = SideName.SOURCE, json: Json = False
         ],
     )
     for table in found.tables.values():
-        voice.line(voice.phrase("profile_table", table=table.name, rows=voice.number(table.rows)), style="bold")
+        voice.line(
+            voice.phrase("profile_table", table=table.name, rows=voice.number(table.rows)), style="bold"
+        )
         voice.table(
             [
                 (
@@ -62,7 +64,9 @@ def profile(ctx: typer.Context, side: Side = SideName.SOURCE, json: Json = False
                     column.native,
                     f"{100 * (1 - column.nulls):.0f} %",
                     voice.number(column.distinct),
-                    voice.phrase("secret") if column.secret else ", ".join(finding.what for finding in column.findings),
+                    voice.phrase("secret")
+                    if column.secret
+                    else ", ".join(finding.what for finding in column.findings),
                 )
                 for column in table.columns.values()
             ],
@@ -74,7 +78,9 @@ def profile(ctx: typer.Context, side: Side = SideName.SOURCE, json: Json = False
     voice.next(f"mapping draft {side.value}")
 
 
-def draft(ctx: typer.Context, side: Side = SideName.SOURCE, file: Maybe = None, json: Json = False) -> None:
+def draft(
+    ctx: typer.Context, *, side: Side = SideName.SOURCE, file: Maybe = None, json: Json = False
+) -> None:
     """A mapping proposed from the system's profile, for a person to complete."""
     from ecluse.terms.draft import draft_mapping
     from ecluse.terms.vocabulary import vocabulary
@@ -93,7 +99,7 @@ def draft(ctx: typer.Context, side: Side = SideName.SOURCE, file: Maybe = None, 
     voice.next(f"mapping check {side.value}")
 
 
-def check(ctx: typer.Context, side: Side = SideName.SOURCE, json: Json = False) -> None:
+def check(ctx: typer.Context, *, side: Side = SideName.SOURCE, json: Json = False) -> None:
     """Whether the mapping can be read and every table and column it names is there."""
     from ecluse.terms.mapping import check_mapping
     from ecluse.terms.vocabulary import vocabulary
@@ -114,12 +120,16 @@ def check(ctx: typer.Context, side: Side = SideName.SOURCE, json: Json = False) 
     )
     voice.line(voice.phrase("mapping_fits", system=mapping.system))
     voice.line(mapping.digest)
-    voice.table([(kinds[name].label[language], f"{mapped} / {whole}") for name, (mapped, whole) in described.items()], indent="  ")
+    voice.table(
+        [(kinds[name].label[language], f"{mapped} / {whole}") for name, (mapped, whole) in described.items()],
+        indent="  ",
+    )
     voice.next("codes draft" if side is SideName.SOURCE else "lock status")
 
 
 def plan(
     ctx: typer.Context,
+    *,
     instruction: Annotated[str, typer.Argument(metavar="INSTRUCTION")] = "",
     grants: Annotated[str, typer.Option("--grants", metavar="ACCOUNT")] = "",
     sql: Annotated[bool, typer.Option("--sql")] = False,
@@ -162,7 +172,10 @@ def show_preview(place: Here, compiled: Plan, counted: Preview) -> None:
                 "staying": kind.staying,
                 "octets": kind.octets,
                 "columns": list(kind.columns),
-                "terms": [{"field": field, "category": category, "rows": rows} for (field, category), rows in kind.terms.items()],
+                "terms": [
+                    {"field": field, "category": category, "rows": rows}
+                    for (field, category), rows in kind.terms.items()
+                ],
                 "examined": kind.examined,
             }
             for kind in counted.kinds
@@ -170,8 +183,18 @@ def show_preview(place: Here, compiled: Plan, counted: Preview) -> None:
         grants=[],
         sql=[],
     )
-    voice.line(voice.phrase("plan_patients", patients=voice.number(counted.patients), size=size(counted.octets, language)))
-    head = (voice.phrase("kind"), voice.phrase("leaves"), voice.phrase("stays"), voice.phrase("columns"), voice.phrase("why"))
+    voice.line(
+        voice.phrase(
+            "plan_patients", patients=voice.number(counted.patients), size=size(counted.octets, language)
+        )
+    )
+    head = (
+        voice.phrase("kind"),
+        voice.phrase("leaves"),
+        voice.phrase("stays"),
+        voice.phrase("columns"),
+        voice.phrase("why"),
+    )
     rows = [
         (
             kinds[kind.kind].label[language],
@@ -186,7 +209,15 @@ def show_preview(place: Here, compiled: Plan, counted: Preview) -> None:
     for kind in counted.kinds:
         for (field, category), count in kind.terms.items():
             label = vocabulary().categories[category].label[language]
-            voice.line(voice.phrase("terms_seen", field=f"{kind.kind}.{field}", category=label, rows=count, examined=kind.examined))
+            voice.line(
+                voice.phrase(
+                    "terms_seen",
+                    field=f"{kind.kind}.{field}",
+                    category=label,
+                    rows=count,
+                    examined=kind.examined,
+                )
+            )
 
 
 def _as_sql(place: Here, compiled: Plan, *, grants: str) -> None:
@@ -197,17 +228,29 @@ def _as_sql(place: Here, compiled: Plan, *, grants: str) -> None:
 
     voice, source = place.voice, place.workspace.source()
     catalogue = source.catalogue()
-    dialect = catalogue.dialect
+    dialect: Any = catalogue.dialect
     granted: list[str] = []
     statements: list[str] = []
     if grants and dialect in ("postgres", "mysql"):
-        granted = [f"{line};" for line in grant_statements(privileges_needed(compiled, source), grants, dialect)]  # type: ignore[arg-type]
+        granted = [
+            f"{line};" for line in grant_statements(privileges_needed(compiled, source), grants, dialect)
+        ]
     elif grants:
         granted = [str(privilege) for privilege in sorted(privileges_needed(compiled, source))]
         voice.talk(voice.phrase("no_accounts"))
     else:
-        statements = [f"{render(rows_query(compiled, piece, catalogue, dialect), dialect).sql};" for piece in compiled.slices]  # type: ignore[arg-type]
-    voice.data("plan", instruction=compiled.instruction, patients=0, octets=0, kinds=[], grants=granted, sql=statements)
+        statements = [
+            f"{render(rows_query(compiled, piece, catalogue, dialect), dialect).sql};"
+            for piece in compiled.slices
+        ]
+    voice.data(
+        "plan",
+        instruction=compiled.instruction,
+        patients=0,
+        octets=0,
+        kinds=[],
+        grants=granted,
+        sql=statements,
+    )
     for line in (*granted, *statements):
         voice.line(line)
-

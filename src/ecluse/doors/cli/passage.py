@@ -20,7 +20,19 @@ if TYPE_CHECKING:
     from ecluse.passage.reconcile import Reconciliation
     from ecluse.passage.site import Site
 
-__all__ = ["accept", "deposit", "erase", "extract", "hand_over", "load", "reconcile", "rollback", "run"]
+__all__ = [
+    "accept",
+    "coming",
+    "compared_table",
+    "deposit",
+    "erase",
+    "extract",
+    "hand_over",
+    "load",
+    "reconcile",
+    "rollback",
+    "run",
+]
 
 REJECTED = 3
 """The exit code of what finished with rejected rows (`base.refusal.EXITS`)."""
@@ -28,6 +40,7 @@ REJECTED = 3
 
 def run(
     ctx: typer.Context,
+    *,
     author: Author,
     migration: Migration = "",
     instruction: Annotated[str, typer.Option("--instruction", metavar="FILE|DIGEST")] = "",
@@ -60,7 +73,7 @@ def run(
     voice.data("run", migration=name, state=state, done=done, left=left, dry_run=dry_run)
     if dry_run:
         voice.line(voice.phrase("dry", what=left or "accept"))
-    _after(place, name, state)
+    place.voice.next((coming(site, name) or "bundle bundle.zip") if name else "run --as PERSON")
     return code
 
 
@@ -81,7 +94,9 @@ def _begin(place: Here, author: str, instruction: str, *, rehearse: int, delta: 
     from ecluse.passage.outbound import begin
 
     site = place.workspace.site("source")
-    ordered, lamps = place.workspace.lock(site, instruction=place.document(site, instruction) if instruction else "")
+    ordered, lamps = place.workspace.lock(
+        site, instruction=place.document(site, instruction) if instruction else ""
+    )
     for lamp in lamps:
         if lamp.refusal is not None:
             raise lamp.refusal
@@ -106,45 +121,158 @@ def _compared(site: Site, name: str) -> bool:
     return "reconciliation.signed" in acts[len(acts) - 1 - acts[::-1].index("migration.loaded") :]
 
 
-def _after(place: Here, name: str, state: str) -> None:
-    waiting = {"loaded": f"accept {name} --as PERSON", "erased": "ledger show"}
-    place.voice.next(waiting.get(state, f"run {name} --as PERSON" if name else "run --as PERSON"))
+def coming(site: Site, name: str) -> str:
+    """The command that comes next for a migration; "" when it is over."""
+    step = _next(site, name)
+    if step:
+        return f"run {name} --as PERSON"
+    return f"accept {name} --as PERSON" if site.migration(name).state.value == "loaded" else ""
 
 
 # --- each step alone ----------------------------------------------------------------------------------------------------
 
 
-def extract(ctx: typer.Context, author: Author, migration: Migration = "", passphrase_file: Secret = None, json: Json = False, dry_run: Dry = False) -> int:
+def extract(
+    ctx: typer.Context,
+    *,
+    author: Author,
+    migration: Migration = "",
+    passphrase_file: Secret = None,
+    json: Json = False,
+    dry_run: Dry = False,
+) -> int:
     """Gate 1: read what the plan names, seal it, shut the gate."""
-    return _alone(ctx, "extract", migration, author, passphrase_file, json=json, dry_run=dry_run, then="deposit")
+    return _alone(
+        ctx,
+        "extract",
+        given=migration,
+        author=author,
+        secret=passphrase_file,
+        json=json,
+        dry_run=dry_run,
+        then="deposit",
+    )
 
 
-def deposit(ctx: typer.Context, author: Author, migration: Migration = "", passphrase_file: Secret = None, json: Json = False, dry_run: Dry = False) -> int:
+def deposit(
+    ctx: typer.Context,
+    *,
+    author: Author,
+    migration: Migration = "",
+    passphrase_file: Secret = None,
+    json: Json = False,
+    dry_run: Dry = False,
+) -> int:
     """Carry the sealed parcel into custody."""
-    return _alone(ctx, "deposit", migration, author, passphrase_file, json=json, dry_run=dry_run, then="hand-over")
+    return _alone(
+        ctx,
+        "deposit",
+        given=migration,
+        author=author,
+        secret=passphrase_file,
+        json=json,
+        dry_run=dry_run,
+        then="hand-over",
+    )
 
 
-def hand_over(ctx: typer.Context, author: Author, migration: Migration = "", passphrase_file: Secret = None, json: Json = False, dry_run: Dry = False) -> int:
+def hand_over(
+    ctx: typer.Context,
+    *,
+    author: Author,
+    migration: Migration = "",
+    passphrase_file: Secret = None,
+    json: Json = False,
+    dry_run: Dry = False,
+) -> int:
     """At the target: take the parcel and verify it to its last byte."""
-    return _alone(ctx, "hand-over", migration, author, passphrase_file, json=json, dry_run=dry_run, then="load")
+    return _alone(
+        ctx,
+        "hand-over",
+        given=migration,
+        author=author,
+        secret=passphrase_file,
+        json=json,
+        dry_run=dry_run,
+        then="load",
+    )
 
 
-def load(ctx: typer.Context, author: Author, migration: Migration = "", passphrase_file: Secret = None, json: Json = False, dry_run: Dry = False) -> int:
+def load(
+    ctx: typer.Context,
+    *,
+    author: Author,
+    migration: Migration = "",
+    passphrase_file: Secret = None,
+    json: Json = False,
+    dry_run: Dry = False,
+) -> int:
     """Gate 2: write the records, shut the gate."""
-    return _alone(ctx, "load", migration, author, passphrase_file, json=json, dry_run=dry_run, then="reconcile")
+    return _alone(
+        ctx,
+        "load",
+        given=migration,
+        author=author,
+        secret=passphrase_file,
+        json=json,
+        dry_run=dry_run,
+        then="reconcile",
+    )
 
 
-def reconcile(ctx: typer.Context, author: Author, migration: Migration = "", passphrase_file: Secret = None, json: Json = False, dry_run: Dry = False) -> int:
+def reconcile(
+    ctx: typer.Context,
+    *,
+    author: Author,
+    migration: Migration = "",
+    passphrase_file: Secret = None,
+    json: Json = False,
+    dry_run: Dry = False,
+) -> int:
     """Compare both sides, all rows: unexplained must be 0."""
-    return _alone(ctx, "reconcile", migration, author, passphrase_file, json=json, dry_run=dry_run, then="accept")
+    return _alone(
+        ctx,
+        "reconcile",
+        given=migration,
+        author=author,
+        secret=passphrase_file,
+        json=json,
+        dry_run=dry_run,
+        then="accept",
+    )
 
 
-def erase(ctx: typer.Context, author: Author, migration: Migration = "", passphrase_file: Secret = None, json: Json = False, dry_run: Dry = False) -> int:
+def erase(
+    ctx: typer.Context,
+    *,
+    author: Author,
+    migration: Migration = "",
+    passphrase_file: Secret = None,
+    json: Json = False,
+    dry_run: Dry = False,
+) -> int:
     """Destroy keys and parcels at both sites, see that they are gone, and sign the certificate."""
-    return _alone(ctx, "erase", migration, author, passphrase_file, json=json, dry_run=dry_run, then="ledger show")
+    return _alone(
+        ctx,
+        "erase",
+        given=migration,
+        author=author,
+        secret=passphrase_file,
+        json=json,
+        dry_run=dry_run,
+        then="bundle bundle.zip",
+    )
 
 
-def accept(ctx: typer.Context, author: Author, migration: Migration = "", passphrase_file: Secret = None, json: Json = False, dry_run: Dry = False) -> None:
+def accept(
+    ctx: typer.Context,
+    *,
+    author: Author,
+    migration: Migration = "",
+    passphrase_file: Secret = None,
+    json: Json = False,
+    dry_run: Dry = False,
+) -> None:
     """A biologist accepts, by signature, what the comparison found."""
     place = here(ctx, json=json)
     voice = place.voice
@@ -158,6 +286,7 @@ def accept(ctx: typer.Context, author: Author, migration: Migration = "", passph
 
 def rollback(
     ctx: typer.Context,
+    *,
     author: Author,
     to: Annotated[int, typer.Option("--to", metavar="N", min=0)],
     migration: Migration = "",
@@ -172,12 +301,22 @@ def rollback(
     place.acting(author, passphrase_file)
     removed = 0 if dry_run else place.workspace.course().roll_back(name, by=author, to=to)
     voice.data("rollback", migration=name, to=to, removed=removed, dry_run=dry_run)
-    voice.line(voice.phrase("dry", what=name) if dry_run else voice.phrase("rolled_back", rows=voice.number(removed)))
+    voice.line(
+        voice.phrase("dry", what=name) if dry_run else voice.phrase("rolled_back", rows=voice.number(removed))
+    )
     voice.next(f"load {name} --as PERSON")
 
 
 def _alone(
-    ctx: typer.Context, step: str, given: str, author: str, secret: Any, *, json: bool, dry_run: bool, then: str
+    ctx: typer.Context,
+    step: str,
+    *,
+    given: str,
+    author: str,
+    secret: Any,
+    json: bool,
+    dry_run: bool,
+    then: str,
 ) -> int:
     """One step of the migration that is meant. Raises Refusal `migration/not-now` when it is not this step's turn."""
     from ecluse.wiring.workspace import STEPS
@@ -195,7 +334,7 @@ def _alone(
         return 0
     result = _STEPS[step](place, name, author)
     voice.data(step, migration=name, dry_run=False, result=result)
-    voice.next(f"{then} {name} --as PERSON" if then != "ledger show" else then)
+    voice.next(f"{then} {name} --as PERSON" if then != "bundle bundle.zip" else then)
     return REJECTED if result.get("rejected") else 0
 
 
@@ -254,10 +393,14 @@ def _reconcile(place: Here, name: str, author: str) -> dict[str, Any]:
 
     begun = time.monotonic()
     found = place.workspace.course().reconcile(name, by=author)
-    _told(place, "reconcile", begun, unexplained=place.voice.number(found.unexplained), checks=len(found.failed))
-    _compared_table(place, found)
+    _told(
+        place, "reconcile", begun, unexplained=place.voice.number(found.unexplained), checks=len(found.failed)
+    )
+    compared_table(place, found)
     check_reconciled(found)
-    rejected = sum(sum(kind.rejected_at_source.values()) + sum(kind.rejected_at_target.values()) for kind in found.kinds)
+    rejected = sum(
+        sum(kind.rejected_at_source.values()) + sum(kind.rejected_at_target.values()) for kind in found.kinds
+    )
     return {
         "unexplained": found.unexplained,
         "failed": list(found.failed),
@@ -281,8 +424,16 @@ def _erase(place: Here, name: str, author: str) -> dict[str, Any]:
     certificate = place.workspace.course().erase(name, by=author)
     _told(place, "erase", begun, places=len(certificate.places))
     for erased in certificate.places:
-        place.voice.line(f"    {erased.site}: {erased.what}, {erased.method} ({erased.count}), {erased.verification}")
-    return {"why": certificate.why, "places": [{"site": it.site, "what": it.what, "method": it.method, "count": it.count} for it in certificate.places]}
+        place.voice.line(
+            f"    {erased.site}: {erased.what}, {erased.method} ({erased.count}), {erased.verification}"
+        )
+    return {
+        "why": certificate.why,
+        "places": [
+            {"site": it.site, "what": it.what, "method": it.method, "count": it.count}
+            for it in certificate.places
+        ],
+    }
 
 
 _STEPS = {
@@ -301,11 +452,14 @@ def _told(place: Here, step: str, begun: float, **figures: object) -> None:
     place.voice.line(f"✓ {place.voice.phrase(f'done_{step}', **figures)} ({took})", style="green")
 
 
-def _compared_table(place: Here, found: Reconciliation) -> None:
+def compared_table(place: Here, found: Reconciliation) -> None:
+    """Both sides, kind by kind; then the checks that failed, and how many had nothing to examine."""
     from ecluse.terms.vocabulary import vocabulary
 
     voice, kinds = place.voice, vocabulary().kinds
-    head = tuple(voice.phrase(key) for key in ("kind", "seen", "stays", "sent", "rejects", "loaded", "unexplained"))
+    head = tuple(
+        voice.phrase(key) for key in ("kind", "seen", "stays", "sent", "rejects", "loaded", "unexplained")
+    )
     rows = [
         (
             kinds[kind.kind].label[voice.language],
@@ -319,7 +473,14 @@ def _compared_table(place: Here, found: Reconciliation) -> None:
         for kind in found.kinds
     ]
     voice.table([head, *rows], right=frozenset(range(1, 7)), indent="    ")
-    for kind in found.kinds:
-        for check in kind.checks:
-            if check.outcome.value != "passed":
-                voice.line(f"    {kinds[kind.kind].label[voice.language]}: {check.name} {voice.phrase(f'outcome_{check.outcome.value}')}")
+    checks = [(kind.kind, check) for kind in found.kinds for check in kind.checks]
+    for name, check in checks:
+        if check.outcome.value == "failed":
+            voice.line(
+                f"    {voice.sign(good=False)} {kinds[name].label[voice.language]}: {check.name} {', '.join(check.differs[:5])}",
+                style="red",
+            )
+    skipped = sum(check.outcome.value == "skipped" for _, check in checks)
+    voice.line(
+        f"    {voice.phrase('checks', passed=sum(check.outcome.value == 'passed' for _, check in checks), skipped=skipped)}"
+    )

@@ -19,6 +19,7 @@ DAYS: Final = 90
 
 def new(
     ctx: typer.Context,
+    *,
     name: Annotated[str, typer.Argument(metavar="NAME")],
     passphrase_file: Secret = None,
     json: Json = False,
@@ -36,38 +37,63 @@ def new(
         voice.line(voice.phrase("dry", what=name))
         return
     made = certify_recipient(site, name, root=root, until=workspace.clock() + timedelta(days=DAYS))
-    voice.data("recipient new", certificate=made.certificate, fingerprint=made.keycert.fingerprint(), until=made.keycert.not_after.isoformat(), dry_run=False)
+    voice.data(
+        "recipient new",
+        certificate=made.certificate,
+        fingerprint=made.keycert.fingerprint(),
+        until=made.keycert.not_after.isoformat(),
+        dry_run=False,
+    )
     voice.line(voice.phrase("recipient", name=name, fingerprint=made.keycert.fingerprint()))
     voice.line(made.certificate)
     voice.next(f"recipient compare {made.certificate} --as PERSON")
 
 
-def show(ctx: typer.Context, json: Json = False) -> None:
-    """The keys made at the target that are alive, with their fingerprints."""
+def show(ctx: typer.Context, *, json: Json = False) -> None:
+    """The recipients' keys. A fingerprint not compared yet is shown where the key is, never where it is to be typed."""
     from ecluse.passage.recipients import recipients
 
     place = here(ctx, json=json)
     voice = place.voice
     site = place.workspace.any_site()
     found = recipients(site)
+    mine = place.workspace.site("target").keys.names() if place.workspace.holds("target") else []
+    read = {
+        it.certificate: it.keycert.fingerprint() if it.compared or it.keycert.purpose in mine else ""
+        for it in found
+    }
     voice.data(
         "recipient show",
         recipients=[
-            {"name": it.keycert.purpose, "certificate": it.certificate, "fingerprint": it.keycert.fingerprint(), "compared": it.compared}
+            {
+                "name": it.keycert.purpose,
+                "certificate": it.certificate,
+                "fingerprint": read[it.certificate],
+                "compared": it.compared,
+            }
             for it in found
         ],
     )
     for it in found:
-        voice.line(f"{voice.sign(good=it.compared)} {voice.phrase('recipient', name=it.keycert.purpose, fingerprint=it.keycert.fingerprint())}")
+        voice.line(
+            f"{voice.sign(good=it.compared)} {voice.phrase('recipient', name=it.keycert.purpose, fingerprint=read[it.certificate] or voice.phrase('not_shown'))}"
+        )
         voice.line(f"  {it.certificate}")
     if not found:
         voice.line(voice.phrase("no_recipient"))
     waiting = next((it.certificate for it in found if not it.compared), "")
-    voice.next(f"recipient compare {waiting} --as PERSON" if waiting else "lock status" if found else "recipient new NAME")
+    voice.next(
+        f"recipient compare {waiting} --as PERSON"
+        if waiting
+        else "lock status"
+        if found
+        else "recipient new NAME"
+    )
 
 
 def compare(
     ctx: typer.Context,
+    *,
     certificate: Annotated[str, typer.Argument(metavar="CERTIFICATE")],
     author: Author,
     fingerprint: Annotated[str, typer.Option("--fingerprint", metavar="DIGITS")] = "",

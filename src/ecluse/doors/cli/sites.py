@@ -18,6 +18,7 @@ Side = Annotated[SideName, typer.Argument(metavar="source|target")]
 
 def init(
     ctx: typer.Context,
+    *,
     source: Annotated[str, typer.Option("--source", metavar="URL")],
     target: Annotated[str, typer.Option("--target", metavar="URL")],
     source_mapping: Annotated[str, typer.Option(metavar="FILE")] = "source.toml",
@@ -28,6 +29,7 @@ def init(
     """Write ecluse.toml and make the exchange."""
     from ecluse.wiring.laboratory import create_exchange
     from ecluse.wiring.settings import FILE, write_settings
+
     place = here(ctx, json=json)
     if (place.home / FILE).exists():
         raise Refusal("settings/exists", where=FILE)
@@ -47,7 +49,14 @@ def init(
     place.voice.next("site new source")
 
 
-def new(ctx: typer.Context, side: Side, passphrase_file: Secret = None, json: Json = False, dry_run: Dry = False) -> None:
+def new(
+    ctx: typer.Context,
+    *,
+    side: Side,
+    passphrase_file: Secret = None,
+    json: Json = False,
+    dry_run: Dry = False,
+) -> None:
     """Make a site and its root key; print its 24 words, once."""
     from ecluse.proof.words import seed_to_words
 
@@ -63,15 +72,21 @@ def new(ctx: typer.Context, side: Side, passphrase_file: Secret = None, json: Js
         return
     root = folder.create(passphrase=secret, at=workspace.clock())
     words = seed_to_words(root.seed)
-    voice.data("site new", site=folder.name, fingerprint=root.public.fingerprint(), words=list(words), dry_run=False)
+    voice.data(
+        "site new", site=folder.name, fingerprint=root.public.fingerprint(), words=list(words), dry_run=False
+    )
     voice.talk(voice.phrase("words_for_the_safe", site=folder.name))
     for row in range(0, len(words), 6):
-        voice.line("  ".join(f"{place:>2} {word:<12}" for place, word in enumerate(words[row : row + 6], row + 1)).rstrip())
+        voice.line(
+            "  ".join(
+                f"{place:>2} {word:<12}" for place, word in enumerate(words[row : row + 6], row + 1)
+            ).rstrip()
+        )
     voice.talk(voice.phrase("fingerprint", site=folder.name, fingerprint=root.public.fingerprint()))
     voice.next(f"site confirm {side.value}")
 
 
-def confirm(ctx: typer.Context, side: Side, json: Json = False, dry_run: Dry = False) -> None:
+def confirm(ctx: typer.Context, *, side: Side, json: Json = False, dry_run: Dry = False) -> None:
     """Type the 24 words back: only then is the root key in use."""
     from ecluse.proof.keys import SigningKey
     from ecluse.proof.words import words_to_seed
@@ -89,7 +104,14 @@ def confirm(ctx: typer.Context, side: Side, json: Json = False, dry_run: Dry = F
     place.voice.next(f"site show {side.value}")
 
 
-def recover(ctx: typer.Context, side: Side, passphrase_file: Secret = None, json: Json = False, dry_run: Dry = False) -> None:
+def recover(
+    ctx: typer.Context,
+    *,
+    side: Side,
+    passphrase_file: Secret = None,
+    json: Json = False,
+    dry_run: Dry = False,
+) -> None:
     """Choose a new passphrase for a root key, from its 24 words."""
     from ecluse.proof.keys import SigningKey
     from ecluse.proof.words import words_to_seed
@@ -107,14 +129,21 @@ def recover(ctx: typer.Context, side: Side, passphrase_file: Secret = None, json
     place.voice.next(f"site show {side.value}")
 
 
-def show(ctx: typer.Context, side: Side, json: Json = False) -> None:
+def show(ctx: typer.Context, *, side: Side, json: Json = False) -> None:
     """The site's fingerprint, to be read aloud, and the sites it compared."""
     place = here(ctx, json=json)
     voice, folder = place.voice, place.workspace.folder(side.value)
     root = folder.root
     other = place.workspace.folder("target" if side is SideName.SOURCE else "source")
     peers = {name: key.fingerprint() for name, key in folder.peers().items() if name != folder.name}
-    voice.data("site show", site=folder.name, fingerprint=root.fingerprint(), key=root.encode(), confirmed=folder.confirmed, peers=peers)
+    voice.data(
+        "site show",
+        site=folder.name,
+        fingerprint=root.fingerprint(),
+        key=root.encode(),
+        confirmed=folder.confirmed,
+        peers=peers,
+    )
     voice.line(voice.phrase("fingerprint", site=folder.name, fingerprint=root.fingerprint()))
     voice.line(root.encode())
     if not folder.confirmed:
@@ -126,6 +155,7 @@ def show(ctx: typer.Context, side: Side, json: Json = False) -> None:
 
 def compare(
     ctx: typer.Context,
+    *,
     peer: Annotated[str, typer.Argument(metavar="SITE")],
     key: Annotated[Path | None, typer.Option("--key", metavar="FILE")] = None,
     fingerprint: Annotated[str, typer.Option("--fingerprint", metavar="DIGITS")] = "",
@@ -158,12 +188,15 @@ def check_digits(typed_digits: str, expected: str, *, where: str) -> None:
 
 def add(
     ctx: typer.Context,
+    *,
     name: Annotated[str, typer.Option("--name")],
     professional_id: Annotated[str, typer.Option("--professional-id", metavar="NUMBER")],
     role: Annotated[str, typer.Option("--role")],
     side: Annotated[SideName, typer.Option("--site", metavar="source|target")] = SideName.SOURCE,
     passphrase_file: Secret = None,
-    person_passphrase_file: Annotated[Path | None, typer.Option("--person-passphrase-file", metavar="FILE")] = None,
+    person_passphrase_file: Annotated[
+        Path | None, typer.Option("--person-passphrase-file", metavar="FILE")
+    ] = None,
     json: Json = False,
     dry_run: Dry = False,
 ) -> None:
@@ -172,7 +205,7 @@ def add(
 
     place = here(ctx, json=json)
     voice, workspace = place.voice, place.workspace
-    if role not in Role:
+    if role not in list(Role):
         raise typer.BadParameter(voice.phrase("roles", roles=", ".join(Role)))
     folder = workspace.folder(side.value)
     root = folder.unlock_root(passphrase(voice, passphrase_file, whose=folder.name))
@@ -183,14 +216,19 @@ def add(
         voice.line(voice.phrase("dry", what=role))
         return
     person = folder.add_person(
-        name=name, professional_id=professional_id, role=Role(role), passphrase=secret, root=root, at=workspace.clock()
+        name=name,
+        professional_id=professional_id,
+        role=Role(role),
+        passphrase=secret,
+        root=root,
+        at=workspace.clock(),
     )
     voice.data("person add", id=person.id, role=role, site=folder.name, dry_run=False)
     voice.line(voice.phrase("person_added", id=person.id, site=folder.name))
     voice.next("person list")
 
 
-def people(ctx: typer.Context, json: Json = False) -> None:
+def people(ctx: typer.Context, *, json: Json = False) -> None:
     """Everyone the sites of this workspace certified."""
     from ecluse.people.role import ROLES
 
@@ -203,6 +241,14 @@ def people(ctx: typer.Context, json: Json = False) -> None:
         if (folder.path / "root.pub").is_file()
         for person, _ in folder.people(at=at).values()
     ]
-    voice.data("person list", people=[{"id": person.id, "name": person.name, "role": person.role.value, "site": site} for site, person in found])
-    voice.table([(person.id, person.name, ROLES[person.role].label[voice.language], site) for site, person in found])
+    voice.data(
+        "person list",
+        people=[
+            {"id": person.id, "name": person.name, "role": person.role.value, "site": site}
+            for site, person in found
+        ],
+    )
+    voice.table(
+        [(person.id, person.name, ROLES[person.role].label[voice.language], site) for site, person in found]
+    )
     voice.next("lock status")

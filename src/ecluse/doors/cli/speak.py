@@ -54,13 +54,18 @@ class Voice:
         """A line beside the result."""
         _console(error=True).print(text)
 
-    def table(self, rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset(), indent: str = "") -> None:
+    def table(
+        self, rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset(), indent: str = ""
+    ) -> None:
         """Lines in columns, those of `right` aligned to the right; the last column is as long as it is."""
         if self.json or not rows:
             return
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         for row in rows:
-            cells = [cell.rjust(width) if place in right else cell.ljust(width) for place, (cell, width) in enumerate(zip(row, widths, strict=True))]
+            cells = [
+                cell.rjust(width) if place in right else cell.ljust(width)
+                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ]
             self.line((indent + "  ".join(cells)).rstrip())
 
     def sign(self, *, good: bool) -> str:
@@ -142,7 +147,13 @@ class _Tenths:
 def _bar(voice: Voice, what: str) -> Iterator[Callable[[str, int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
     begun = time.monotonic()
     with Progress(*columns, console=_console(error=True), transient=True) as bar:
         tasks: dict[str, Any] = {}
@@ -160,5 +171,3 @@ def _console(*, error: bool) -> Any:
     from rich.console import Console
 
     return Console(stderr=error, highlight=False, markup=False, emoji=False, soft_wrap=True)
-
-
