@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import BinaryIO, Final, TypeAlias
 
 from ecluse.base.refusal import Refusal
+from ecluse.base.words import say
 from ecluse.proof.canonical import canonical_json, strict_json
 from ecluse.proof.entry import Entry, commitment_to, fields_of
 from ecluse.proof.ledger import Ledger
@@ -32,7 +34,21 @@ from ecluse.proof.note import (
 )
 from ecluse.proof.tree import Frontier, leaf_hash
 
-__all__ = ["KO", "OK", "SKIPPED", "Open", "Policy", "Step", "export_ledger", "held", "verify_ledger"]
+__all__ = [
+    "KO",
+    "OK",
+    "SKIPPED",
+    "Open",
+    "Policy",
+    "Said",
+    "Skipped",
+    "Step",
+    "export_ledger",
+    "held",
+    "run_steps",
+    "step_names",
+    "verify_ledger",
+]
 
 OK: Final = "OK"
 KO: Final = "KO"
@@ -49,14 +65,54 @@ _BODY: Final = re.compile(rb'\{"seq":(0|[1-9][0-9]{0,15}),"salt":"([0-9a-f]{64})
 _LONGEST: Final = 1 << 17  # octets of a line: a body of 64 KiB and its salt fit
 
 
+class Said:
+    """What a step found, as a sentence of the catalogue `verify` and what fills it: counts and places, never a body."""
+
+    __slots__ = ("key", "values")
+
+    def __init__(self, key: str, /, **values: object) -> None:
+        self.key, self.values = key, values
+
+    def message(self, language: str = "en") -> str:
+        """The sentence in `language`; a value that is written in both languages is given in this one."""
+        values = {
+            name: value[language] if isinstance(value, Mapping) else value
+            for name, value in self.values.items()
+        }
+        return say(f"verify.{self.key}", language, **values)
+
+
+class Skipped(Exception):
+    """A step had nothing to examine: never the same as OK."""
+
+    def __init__(self, key: str, /, **values: object) -> None:
+        super().__init__(key)
+        self.said = Said(key, **values)
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One numbered step of the verification; `detail` holds counts and places, in English, never a body."""
+    """One numbered step of the verification; `said` is what it examined, or the Refusal by which it is KO."""
 
     number: int
     name: str
     outcome: str
-    detail: str
+    said: Said | Refusal
+
+    @property
+    def detail(self) -> str:
+        """What was found, in English."""
+        return self.said.message("en")
+
+    @property
+    def examined(self) -> int:
+        """How many things were examined; 0 when the step is not OK."""
+        count = self.said.values.get("examined", 0) if self.outcome == OK else 0
+        return count if isinstance(count, int) else 0
+
+    def title(self, language: str) -> str:
+        """What the step verifies, in `language`."""
+        return say(f"verify.step_{self.name.replace(' ', '_')}", language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +126,11 @@ class Policy:
     def __post_init__(self) -> None:
         kinds = {witness.kind for witness in self.witnesses} | {COSIGNER}
         distinct = {witness.key for witness in self.witnesses}
-        if self.log.kind != LOG or kinds != {COSIGNER} or not 0 <= self.quorum <= len(distinct) == len(self.witnesses):
+        if (
+            self.log.kind != LOG
+            or kinds != {COSIGNER}
+            or not 0 <= self.quorum <= len(distinct) == len(self.witnesses)
+        ):
             raise Refusal("ledger/policy-malformed")
 
     @classmethod
@@ -84,7 +144,11 @@ class Policy:
     def encode(self) -> bytes:
         """Its JSON."""
         return canonical_json(
-            {"log": self.log.encode(), "quorum": self.quorum, "witnesses": [each.encode() for each in self.witnesses]}
+            {
+                "log": self.log.encode(),
+                "quorum": self.quorum,
+                "witnesses": [each.encode() for each in self.witnesses],
+            }
         )
 
 
@@ -115,19 +179,27 @@ def verify_ledger(opened: Open, *, policy: Policy | None = None, first: int = 1)
     `policy` is the verifier's own; without it the bundle's is used, which proves only that the bundle agrees with itself.
     """
     found = _Found(policy=policy)
-    steps: list[Step] = []
-    for number, (name, verb) in enumerate(_STEPS, start=first):
+    return run_steps([(name, partial(verb, opened, found)) for name, verb in _STEPS], first=first)
+
+
+def step_names() -> tuple[str, ...]:
+    """The names of the steps of `verify_ledger`, in order."""
+    return tuple(name for name, _ in _STEPS)
+
+
+def run_steps(steps: Iterable[tuple[str, Callable[[], Said]]], *, first: int) -> list[Step]:
+    """Each step by its name, numbered from `first`: OK with what it says, SKIPPED when it raises `Skipped`, KO when it refuses or lacks a file."""
+    judged: list[Step] = []
+    for number, (name, verb) in enumerate(steps, start=first):
         try:
-            detail = verb(opened, found)
+            judged.append(Step(number, name, OK, verb()))
         except KeyError:
-            steps.append(Step(number, name, KO, "a file of the bundle is lacking"))
+            judged.append(Step(number, name, KO, Said("file_lacking")))
         except Refusal as refusal:
-            steps.append(Step(number, name, KO, refusal.message()))
-        except _Skipped as skipped:
-            steps.append(Step(number, name, SKIPPED, str(skipped)))
-        else:
-            steps.append(Step(number, name, OK, detail))
-    return steps
+            judged.append(Step(number, name, KO, refusal))
+        except Skipped as skipped:
+            judged.append(Step(number, name, SKIPPED, skipped.said))
+    return judged
 
 
 @dataclass(slots=True)
@@ -140,29 +212,33 @@ class _Found:
     size: int | None = None
 
 
-class _Skipped(Exception):
-    pass
-
-
-def _check_policy(opened: Open, found: _Found) -> str:
-    whose = "given by the verifier"
+def _check_policy(opened: Open, found: _Found) -> Said:
+    said = "policy_given"
     if found.policy is None:
         found.policy = Policy.parse(_whole(opened, POLICY))
-        whose = "taken from the bundle itself: compare its fingerprint by voice"
-    return f"log key {found.policy.log.key.fingerprint()}, {found.policy.quorum} witness(es) asked for, {whose}"
+        said = "policy_of_the_bundle"
+    return Said(
+        said,
+        fingerprint=found.policy.log.key.fingerprint(),
+        quorum=found.policy.quorum,
+        examined=1 + len(found.policy.witnesses),
+    )
 
 
-def _check_heads(opened: Open, found: _Found) -> str:
+def _check_heads(opened: Open, found: _Found) -> Said:
     if found.policy is None:
-        raise _Skipped("no policy says whose signature to expect")
-    heads = [(note, verify_checkpoint(note, log=found.policy.log)) for note in split_notes(_whole(opened, CHECKPOINTS))]
+        raise Skipped("no_policy")
+    heads = [
+        (note, verify_checkpoint(note, log=found.policy.log))
+        for note in split_notes(_whole(opened, CHECKPOINTS))
+    ]
     if not heads:
         raise Refusal("ledger/evidence-lacking", where=CHECKPOINTS)
     found.notes = heads
-    return f"{len(heads)} signed head(s), the newest over {max(head.size for _, head in heads)} entries"
+    return Said("heads_signed", examined=len(heads), size=max(head.size for _, head in heads))
 
 
-def _check_entries(opened: Open, found: _Found) -> str:
+def _check_entries(opened: Open, found: _Found) -> Said:
     wanted = {head.size for _, head in found.notes}
     edge, time = Frontier(), b""
     with opened(ENTRIES) as file:
@@ -179,23 +255,23 @@ def _check_entries(opened: Open, found: _Found) -> str:
             edge.append(leaf_hash(leaf))
     found.roots[edge.size] = edge.root()
     found.size = edge.size
-    return f"{edge.size} entries, in order, hashed into one tree"
+    return Said("entries_hashed", examined=edge.size)
 
 
-def _check_roots(_opened: Open, found: _Found) -> str:
+def _check_roots(_opened: Open, found: _Found) -> Said:
     if found.size is None or not found.notes:
-        raise _Skipped("entries or heads could not be read")
+        raise Skipped("no_entries_or_heads")
     newest = max(head.size for _, head in found.notes)
     if newest != found.size:
         raise Refusal("ledger/evidence-cut", got=found.size, expected=newest)
     if any(found.roots[head.size] != head.root for _, head in found.notes):
         raise Refusal("ledger/altered")
-    return f"{len(found.notes)} head(s) equal the root rebuilt from the entries"
+    return Said("heads_equal", examined=len(found.notes))
 
 
-def _check_bodies(opened: Open, found: _Found) -> str:
+def _check_bodies(opened: Open, found: _Found) -> Said:
     if found.size is None:
-        raise _Skipped("entries could not be read")
+        raise Skipped("no_entries")
     told = 0
     with opened(ENTRIES) as entries, opened(BODIES) as bodies:
         leaves = _lines(entries, ENTRIES)
@@ -208,24 +284,29 @@ def _check_bodies(opened: Open, found: _Found) -> str:
             _, _, commitment, _, _, _ = fields_of(leaf[:-1])
             if commitment_to(match[3], salt=bytes.fromhex(match[2].decode())).encode() != commitment:
                 raise Refusal("ledger/body-altered", seq=seq)
-    return f"{told} bodies are the ones appended, {found.size - told} forgotten"
+    return Said("bodies_equal", examined=told, forgotten=found.size - told)
 
 
-def _check_witnesses(_opened: Open, found: _Found) -> str:
+def _check_witnesses(_opened: Open, found: _Found) -> Said:
     if found.policy is None or not found.notes:
-        raise _Skipped("no head, or no policy says whose cosignature to expect")
+        raise Skipped("no_head_or_policy")
     if not found.policy.quorum:
-        raise _Skipped("the policy asks for no witness: newest entries could have been cut")
+        raise Skipped("no_quorum")
     newest = max(head.size for _, head in found.notes)
     seen = {
         cosigned.name: cosigned.at.isoformat()
-        for note, head in found.notes if head.size == newest
+        for note, head in found.notes
+        if head.size == newest
         for witness in found.policy.witnesses
         for cosigned in _cosigned(note, witness)
     }
     if len(seen) < found.policy.quorum:
         raise Refusal("ledger/evidence-unwitnessed", got=len(seen), expected=found.policy.quorum)
-    return "newest head seen by " + ", ".join(f"{name} at {at}" for name, at in sorted(seen.items()))
+    return Said(
+        "witnesses_saw",
+        examined=len(seen),
+        who=", ".join(f"{name} ({at})" for name, at in sorted(seen.items())),
+    )
 
 
 _STEPS: Final = (
