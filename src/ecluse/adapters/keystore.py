@@ -27,7 +27,9 @@ __all__ = ["Keystore"]
 
 _KEK: Final = 32
 _NONCE: Final = 12
-_TABLE: Final = "create table if not exists identities (name text primary key, wrapped blob not null) without rowid"
+_TABLE: Final = (
+    "create table if not exists identities (name text primary key, wrapped blob not null) without rowid"
+)
 
 
 class Keystore:
@@ -44,14 +46,17 @@ class Keystore:
 
     def create(self, name: str) -> Recipient:
         """Makes the identity of migration `name`; gives its public half. Raises Refusal `key/already-held`."""
-        if name in self.names():
-            raise Refusal("key/already-held", where=name)
         identity, recipient = new_identity()
         kek, nonce = os.urandom(_KEK), os.urandom(_NONCE)
-        self._write(self._kek_file(name), kek)
         wrapped = nonce + ChaCha20Poly1305(kek).encrypt(nonce, identity.seed, name.encode())
         with closing(self._connect()) as db:
+            db.execute("begin immediate")  # two at once: the second must not overwrite the first one's KEK
+            if db.execute("select 1 from identities where name = ?", (name,)).fetchone():
+                db.execute("rollback")
+                raise Refusal("key/already-held", where=name)
+            self._write(self._kek_file(name), kek)
             db.execute("insert into identities values (?, ?)", (name, wrapped))
+            db.execute("commit")
         return recipient
 
     def identity(self, name: str) -> Identity:
@@ -86,7 +91,9 @@ class Keystore:
     def bury(self, tombstones: Iterable[str]) -> list[str]:
         """Destroys again every identity whose destruction the ledger knows (`tombstones`); gives those found alive, for an alert."""
         dead = set(tombstones)
-        risen = sorted(dead.intersection(self.names()) | {name for name in dead if self._kek_file(name).exists()})
+        risen = sorted(
+            dead.intersection(self.names()) | {name for name in dead if self._kek_file(name).exists()}
+        )
         for name in risen:
             self.destroy(name)
         return risen
@@ -96,7 +103,9 @@ class Keystore:
         if wrapped is None or not kek.exists():
             return None
         try:
-            seed = ChaCha20Poly1305(kek.read_bytes()).decrypt(wrapped[:_NONCE], wrapped[_NONCE:], name.encode())
+            seed = ChaCha20Poly1305(kek.read_bytes()).decrypt(
+                wrapped[:_NONCE], wrapped[_NONCE:], name.encode()
+            )
         except (InvalidTag, ValueError):
             return None
         return Identity(seed)

@@ -13,6 +13,7 @@ from io import BytesIO
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage.acts import RECONCILIATION_SIGNED
@@ -26,9 +27,10 @@ from ecluse.passage.migration import Act, MigrationState
 from ecluse.passage.outbound import rejects_key
 from ecluse.passage.parcel import MANIFEST, Manifest, PartLine, fingerprint, part_name, read_manifest
 from ecluse.passage.reconcile import Reconciliation, Side, reconcile
-from ecluse.passage.rejects import RejectVault
+from ecluse.passage.rejects import REASON, RejectVault
 from ecluse.passage.replay import Replayed, replay
 from ecluse.passage.site import Site
+from ecluse.passage.rows import read_body
 from ecluse.passage.statement import KindStatement, Statement
 from ecluse.passage.tally import Checksum, Salts, Tally
 from ecluse.people.person import check_may
@@ -134,7 +136,7 @@ def load(
     if before is not None:
         _keep_before(site, received, before)
     with _gate(site, name, by=by):
-        lost = _lost(site, name)
+        lost = _lost(site, received)
         loader = _loader(site, received, target, mapping, lost=lost)
         totals = {kind: it.moved for kind, it in received.statement.kinds.items()}
         written = 0
@@ -166,7 +168,7 @@ def roll_back(
     if received.statement.since:
         raise Refusal("load/rollback-delta", where=name)
     with _gate(site, name, by=by):
-        loader = _loader(site, received, target, mapping, lost=_lost(site, name))
+        loader = _loader(site, received, target, mapping, lost=_lost(site, received))
         removed = 0
         for line in reversed(received.manifest.parts[:-1]):
             if line.number > to:
@@ -218,9 +220,9 @@ def reconcile_target(
     _in_state(site, received.name, Act.RECONCILE, MigrationState.LOADED)
     rejected: dict[str, Tally] = {}
     reasons: dict[str, Counter[str]] = {}
-    for kind, rows in _rejected_rows(site, received.name):
+    for kind, rows in _still_rejected(site, received):
         rejected.setdefault(kind, Tally()).add(checksum.sums(rows, salts=received.statement.salts))
-        reasons.setdefault(kind, Counter()).update(rows.column("_reason").to_pylist())
+        reasons.setdefault(kind, Counter()).update(rows.column(REASON).to_pylist())
     result = reconcile(
         received.statement,
         target=held,
@@ -269,7 +271,12 @@ def accept(site: Site, name: str, *, by: str, key: SigningKey) -> str:
         if refusal.code != "sign/already-signed":
             raise
     verify_document(site.documents.get(digest), type="reconciliation", keys={by: key.public})
-    site.record(Act.RECONCILE.value, by=by, subject=name, body={"document": digest})
+    for run in (
+        *_earlier_runs(site, name),
+        name,
+    ):  # the sums of a cut-over run cover what the runs before it carried
+        if site.migration(run).state is MigrationState.LOADED:
+            site.record(Act.RECONCILE.value, by=by, subject=run, body={"document": digest})
     return digest
 
 
@@ -347,10 +354,10 @@ def _rejects(site: Site, name: str) -> RejectVault:
     return RejectVault(site.rejects, key, to=recipient)
 
 
-def _lost(site: Site, name: str) -> dict[str, set[str]]:
+def _lost(site: Site, received: Received) -> dict[str, set[str]]:
     """The ids of the rejected rows, by kind."""
     lost: dict[str, set[str]] = {}
-    for kind, rows in _rejected_rows(site, name):
+    for kind, rows in _still_rejected(site, received):
         lost.setdefault(kind, set()).update(rows.column("id").to_pylist())
     return lost
 
@@ -360,13 +367,51 @@ def _rejected_rows(site: Site, name: str) -> Iterator[tuple[str, pa.RecordBatch]
         yield rejected.kind, rejected.rows
 
 
-def _before_folder(name: str) -> str:
-    return f"{name}-before"
+def _still_rejected(site: Site, received: Received) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """The rows in the reject vaults of this run and, for a cut-over run, of those it completes, less what it carried anew."""
+    yield from _rejected_rows(site, received.name)
+    earlier = _earlier_runs(site, received.name) if received.statement.since else []
+    left = [
+        line for run in earlier if rejects_key(run) in site.keys.names() for line in _rejected_rows(site, run)
+    ]
+    anew = _carried_anew(site, received, {kind for kind, _ in left}) if left else {}
+    for kind, rows in left:
+        again = pc.is_in(rows.column("id"), value_set=pa.array(sorted(anew.get(kind, ())), pa.string()))
+        yield kind, rows.filter(pc.invert(again))
+
+
+def _carried_anew(site: Site, received: Received, kinds: set[str]) -> dict[str, set[str]]:
+    """The ids that this parcel holds of these kinds."""
+    anew: dict[str, set[str]] = {}
+    for line in received.manifest.parts[:-1]:
+        part = received.part(site, line)
+        if part.header.kind in kinds:
+            for batch in read_body(part.body, rows=part.header.rows, where=received.name):
+                anew.setdefault(part.header.kind, set()).update(batch.column("id").to_pylist())
+    return anew
+
+
+def _earlier_runs(site: Site, name: str) -> list[str]:
+    """For a cut-over run, the migrations under the same instruction that were extracted before it, oldest first; else none."""
+    events = site.journal.events()
+    drafted = {event.subject: event.body for event in events if event.act == Act.DRAFT.value}
+    if drafted[name]["run"] != "delta":
+        return []
+    same = [run for run, body in drafted.items() if body["instruction"] == drafted[name]["instruction"]]
+    extracted = [
+        event.subject for event in events if event.act == Act.EXTRACT.value and event.subject in same
+    ]
+    return extracted[: extracted.index(name)] if name in extracted else extracted
+
+
+def _before_folder(site: Site, name: str) -> str:
+    """What stood in the target before the first run: a cut-over run finds it where that one left it."""
+    return f"{(*_earlier_runs(site, name), name)[0]}-before"
 
 
 def _keep_before(site: Site, received: Received, before: Mapping[str, Tally]) -> None:
     """Keep the sums of what stood in the target before, sealed to the migration's own key: they die with it."""
-    folder = _before_folder(received.name)
+    folder = _before_folder(site, received.name)
     if site.rejects.names(folder):
         return
     octets = Statement(
@@ -379,7 +424,7 @@ def _keep_before(site: Site, received: Received, before: Mapping[str, Tally]) ->
 
 
 def _read_before(site: Site, received: Received) -> dict[str, Tally]:
-    folder = _before_folder(received.name)
+    folder = _before_folder(site, received.name)
     if not site.rejects.names(folder):
         return {}
     with site.rejects.open(folder, _BEFORE) as file:

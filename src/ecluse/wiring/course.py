@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ecluse.adapters.connectors.sql.grants import grants
+from ecluse.adapters.exclusive import alone_in
 from ecluse.base.refusal import Refusal
 from ecluse.passage import inbound, outbound
 from ecluse.passage.closing import erase_migration
@@ -87,7 +88,11 @@ class Course:
         return state
 
     def extract(self, name: str, *, by: str, progress: Progress = quiet) -> Statement:
-        """Gate 1, whole."""
+        """Gate 1, whole. Raises Fault `site/busy` when another process is at it."""
+        with alone_in(self.settings.source.site):
+            return self._extract(name, by=by, progress=progress)
+
+    def _extract(self, name: str, *, by: str, progress: Progress) -> Statement:
         passage = outbound.prepare(self.source, name, mapping=mapping_of(self.settings.source))
         return outbound.extract_parcel(
             self.source, passage, by=by, connect=self.source_system, needed=privileges_needed, checksum=checksum(), progress=progress
@@ -98,13 +103,14 @@ class Course:
         return inbound.receive(self.target, name, source=self.source.name)
 
     def load(self, name: str, *, by: str, progress: Progress = quiet) -> int:
-        """Gate 2, whole; records written now."""
+        """Gate 2, whole; records written now. Raises Fault `site/busy` when another process is at it."""
+        with alone_in(self.settings.target.site):
+            return self._load(name, by=by, progress=progress)
+
+    def _load(self, name: str, *, by: str, progress: Progress) -> int:
         received = self.received(name)
-        before = (
-            None
-            if self._opened(name, "target")
-            else {kind: side.sums for kind, side in self._held(received).items()}
-        )
+        known = bool(received.statement.since) or self._opened(name, "target")
+        before = None if known else {kind: side.sums for kind, side in self._held(received).items()}
         return inbound.load(
             self.target, received, by=by, target=self.target_system(), before=before, mapping=mapping_of(self.settings.target),
             progress=progress,
@@ -114,17 +120,19 @@ class Course:
         """Rejected rows tried again."""
         received = self.received(name)
         mapping = mapping_of(self.settings.target)
-        return inbound.replay_rejects(
-            self.target, received, by=by, target=self.target_system(), mapping=mapping
-        )
+        with alone_in(self.settings.target.site):
+            return inbound.replay_rejects(
+                self.target, received, by=by, target=self.target_system(), mapping=mapping
+            )
 
     def roll_back(self, name: str, *, by: str, to: int) -> int:
         """Every batch of parts after `to` taken out of the target; records removed."""
         received = self.received(name)
         mapping = mapping_of(self.settings.target)
-        return inbound.roll_back(
-            self.target, received, by=by, target=self.target_system(), mapping=mapping, to=to
-        )
+        with alone_in(self.settings.target.site):
+            return inbound.roll_back(
+                self.target, received, by=by, target=self.target_system(), mapping=mapping, to=to
+            )
 
     def reconcile(self, name: str, *, by: str) -> Reconciliation:
         """Read the target back and hold it against the source's statement."""
