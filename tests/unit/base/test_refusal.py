@@ -1,0 +1,38 @@
+"""The two ways of saying no: a stable code, the rule it rests on, an exit code, a message and a hint in two languages."""
+
+from __future__ import annotations
+
+import pytest
+
+from ecluse.base.refusal import EXITS, Fault, Refusal, rules
+
+
+def test_a_refusal_says_what_where_and_what_to_do() -> None:
+    """The message and the hint are filled from the values given, in the language asked for."""
+    said = Refusal("mapping/column-absent", where="patient: NOM", got="PATIENT.NOM")
+    assert (said.code, said.exit) == ("mapping/column-absent", 10)
+    assert "PATIENT.NOM" in said.message()
+    assert "PATIENT.NOM" in said.message("fr")
+    assert said.message("fr") != said.message("en")
+    assert said.hint("fr")
+    assert said.hint() == said.hint("en")
+    assert str(said) == f"mapping/column-absent: {said.message()}"
+    assert said.args == ("mapping/column-absent",)
+
+
+def test_a_fault_says_whether_to_retry() -> None:
+    """A cut connection may be tried again; what will not mend itself says so."""
+    assert Fault("source/connection-cut", where="patient", got="x").retry
+    assert not Fault("target/failed", where="people", got="x").retry
+
+
+def test_an_unknown_code_is_a_bug() -> None:
+    """A code that is not in the table cannot be raised."""
+    with pytest.raises(KeyError):
+        Refusal("nothing/like-this")
+
+
+def test_every_line_of_the_table_ends_with_a_known_exit() -> None:
+    """Exit codes are those that the manual lists, and each is written in both languages."""
+    assert {rule.exit for rule in rules().values()} <= EXITS.keys()
+    assert all(all(both) for both in EXITS.values())

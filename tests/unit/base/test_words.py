@@ -1,0 +1,50 @@
+"""Numbers, dates, sizes and lengths of time as people of each language write them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from ecluse.base.words import LANGUAGES, day, duration, instant, number, say, sentences, size
+
+THIN = "\u202f"
+
+
+def test_numbers_are_grouped_by_three() -> None:
+    """A narrow space in French, a comma in English."""
+    assert (number(491840, "fr"), number(491840, "en")) == (f"491{THIN}840", "491,840")
+
+
+def test_days_and_instants_say_their_zone() -> None:
+    """Dates as each language writes them; an instant says that it is UTC."""
+    at = datetime(2026, 11, 23, 18, 5, tzinfo=UTC)
+    assert (day(date(2026, 11, 23), "fr"), day(date(2026, 11, 23), "en")) == ("23/11/2026", "2026-11-23")
+    assert (instant(at, "fr"), instant(at, "en")) == ("23/11/2026 à 18:05 UTC", "2026-11-23 18:05 UTC")
+
+
+@pytest.mark.parametrize(
+    ("octets", "fr", "en"),
+    [(0, f"0{THIN}o", "0 B"), (999, f"999{THIN}o", "999 B"), (1400, f"1,4{THIN}ko", "1.4 kB"), (1_400_000, f"1,4{THIN}Mo", "1.4 MB"), (2 * 10**15, f"2000,0{THIN}To", "2000.0 TB")],
+)  # fmt: skip
+def test_sizes_have_decimal_multiples(octets: int, fr: str, en: str) -> None:
+    """From bytes to terabytes, which nothing passes."""
+    assert (size(octets, "fr"), size(octets, "en")) == (fr, en)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "fr", "en"),
+    [(0.84, "0,8 s", "0.8 s"), (42, "42 s", "42 s"), (185, "3 min 05 s", "3 min 05 s"), (3725, "1 h 02 min", "1 h 02 min")],
+)
+def test_lengths_of_time_are_short(seconds: float, fr: str, en: str) -> None:
+    """Tenths under ten seconds, then seconds, minutes, hours."""
+    assert (duration(seconds, "fr"), duration(seconds, "en")) == (fr, en)
+
+
+def test_sentences_are_said_in_both_languages() -> None:
+    """Every sentence has its French and its English; one that is not there is a bug."""
+    assert all(set(both) == set(LANGUAGES) for both in sentences().values())
+    key = next(iter(key for key, both in sentences().items() if "{" not in both["fr"]))
+    assert say(key, "fr") == sentences()[key]["fr"]
+    with pytest.raises(KeyError):
+        say("nothing.like_this", "fr")
