@@ -151,7 +151,8 @@ def ended(voice: Voice, run: Any) -> int:
             voice.complain(
                 say("cli.not_understood", voice.language, what=misunderstood(error, voice.language))
             )
-            voice.hint("ecluse --help")
+            path = getattr(getattr(error, "ctx", None), "command_path", "ecluse")
+            voice.hint(f"{path} --help")
             return 2
         voice.complain(say("cli.internal", voice.language, type=type(error).__name__, place=place_of(error)))
         return 1
@@ -164,7 +165,9 @@ def misunderstood(error: Any, language: str) -> str:
     if name == "NoSuchOption":
         return say("cli.no_such_option", language, name=error.option_name)
     if name == "MissingParameter" and error.param is not None:
-        return say("cli.missing", language, name=(error.param.opts or [error.param.name])[-1])
+        option = max(error.param.opts, key=len, default="")
+        lacking = option if option.startswith("-") else error.param.metavar or error.param.name
+        return say("cli.missing", language, name=lacking)
     return str(error.format_message())
 
 

@@ -228,5 +228,6 @@ def verify(
 
     voice = here(ctx, json=json).voice
     code = verified(bundle_place, policy=policy, language=voice.language, as_json=json, out=sys.stdout)
+    sys.stdout.flush()
     voice.next(f"verify {bundle_place} --policy FILE" if policy is None else "ledger show")
     return code

@@ -19,6 +19,7 @@ from ecluse.base.words import duration, size
 from ecluse.doors.cli.options import Dry, Json
 from ecluse.doors.cli.passage import compared_table
 from ecluse.doors.cli.place import Here, here
+from ecluse.doors.cli.sites import check_url
 
 if TYPE_CHECKING:
     from ecluse.wiring.demonstration import Demonstration
@@ -130,17 +131,19 @@ def invent(
     patients: Annotated[int, typer.Option("--patients", metavar="N")] = 1000,
     seed: Annotated[int, typer.Option("--seed", metavar="N")] = 1,
     empty: Annotated[bool, typer.Option("--empty-new")] = False,
+    password_file: Annotated[Path | None, typer.Option("--password-file", metavar="FILE")] = None,
     json: Json = False,
     dry_run: Dry = False,
 ) -> None:
     """Fill a database with an invented laboratory, or create the new system's empty tables."""
-    from ecluse.adapters.connectors.sql.address import parse_address
     from ecluse.adapters.invented import create_empty, fill
 
     place = here(ctx, json=json)
     voice = place.voice
     written: dict[str, int] = {}
-    parse_address(url)
+    check_url(url)
+    if password_file is not None:
+        url = _with_password(url, password_file)
     if dry_run:
         pass
     elif empty:
@@ -165,6 +168,18 @@ def invent(
             indent="  ",
         )
     voice.next("init --help")
+
+
+def _with_password(url: str, file: Path) -> str:
+    """The address with the password of a file that only its owner reads; it is never printed. Raises Refusal `address/password-...`."""
+    from urllib.parse import quote, urlsplit
+
+    from ecluse.adapters.connectors.sql.address import parse_address, password_from
+
+    parts = urlsplit(url)
+    secret = quote(password_from(file, parse_address(url)), safe="")
+    account, _, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{account}:{secret}@{host}").geturl()
 
 
 def demo(

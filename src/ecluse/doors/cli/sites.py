@@ -11,7 +11,7 @@ from ecluse.base.refusal import Refusal
 from ecluse.doors.cli.options import Dry, Json, Secret, SideName
 from ecluse.doors.cli.place import here, new_passphrase, octets_of, passphrase, typed
 
-__all__ = ["add", "compare", "confirm", "init", "new", "people", "recover", "show"]
+__all__ = ["add", "check_url", "compare", "confirm", "init", "new", "people", "recover", "show"]
 
 Side = Annotated[SideName, typer.Argument(metavar="source|target")]
 
@@ -31,6 +31,8 @@ def init(
     from ecluse.wiring.settings import FILE, write_settings
 
     place = here(ctx, json=json)
+    for url in (source, target):
+        check_url(url)
     if (place.home / FILE).exists():
         raise Refusal("settings/exists", where=FILE)
     if not dry_run:
@@ -47,6 +49,15 @@ def init(
     place.voice.data("init", home=str(place.home), file=FILE, dry_run=dry_run)
     place.voice.line(place.voice.phrase("dry" if dry_run else "init_done", what=FILE))
     place.voice.next("site new source")
+
+
+def check_url(url: str) -> None:
+    """An address that can be read and shows no password. Raises Refusal `address/...`."""
+    from ecluse.adapters.connectors.sql.address import parse_address, refuse_password
+
+    if not url.startswith("fhir+file://"):
+        refuse_password(url)
+        parse_address(url)
 
 
 def new(
