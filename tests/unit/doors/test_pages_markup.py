@@ -50,7 +50,9 @@ def test_a_character_that_does_not_show_is_shown(unseen: str) -> None:
 )
 def test_what_could_run_or_load_is_a_bug(tag: str, attributes: dict[str, str]) -> None:
     """An element or attribute that could run a script or fetch something cannot be written."""
-    with pytest.raises(ValueError, match=re.escape(tag) if not attributes else re.escape(next(iter(attributes)))):
+    with pytest.raises(
+        ValueError, match=re.escape(tag) if not attributes else re.escape(next(iter(attributes)))
+    ):
         element(tag, **attributes)
 
 
@@ -100,4 +102,6 @@ def test_text_can_be_read(ink: str, papers: list[str], dark: bool) -> None:
     """Every colour of text stands out from each background it is written on by 4.5 to 1 at least, by day and by night (WCAG 2.1 AA)."""
     blocks = re.findall(r":root \{(.*?)\}", style(), re.DOTALL)
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", blocks[int(dark)]))
-    assert {paper: contrast(colours[ink], colours[paper]) >= 4.5 for paper in papers} == dict.fromkeys(papers, True)
+    assert {paper: contrast(colours[ink], colours[paper]) >= 4.5 for paper in papers} == dict.fromkeys(
+        papers, True
+    )
