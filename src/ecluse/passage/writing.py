@@ -45,7 +45,7 @@ _SHAPES: Final = {
     "flag": r"^(true|false|1|0)$",
     "date": r"^\d{4}-\d{2}-\d{2}$",
     "datetime": r"^\d{4}-\d{2}-\d{2}( \d{2}:\d{2}:\d{2}(\.\d{1,6})?)?$",
-    "float": r"^-?\d{1,15}(\.\d{1,15})?$",
+    "float": r"^-?(\d{1,15}(\.\d{1,15})?|Infinity)$",
 }
 """What a text must look like to be a value of each family; `canonical.parsed` says whether it exists."""
 
@@ -77,9 +77,8 @@ class Writer:
         self.kind, self.mapping, self.catalogue, self.lookup = kind, mapping, catalogue, lookup
         self._dictionaries: dict[tuple[str, str, str], dict[str, str]] = {}
         owned = [join for join in mapping.joins if join.role == "owned"]
-        self.aliases = _in_order(
-            [(BASE, mapping.table), *((join.alias, join.table) for join in owned)], catalogue
-        )
+        tables = [(BASE, mapping.table), *((join.alias, join.table) for join in owned)]
+        self.aliases = _in_order(tables, catalogue, _written_columns(mapping))
         self.owned = owned
 
     def write(self, batch: pa.RecordBatch) -> Written:
@@ -207,15 +206,12 @@ class Writer:
     def _fill_fields(
         self, batch: pa.RecordBatch, columns: dict[Column, pa.Array], reason: pa.Array
     ) -> pa.Array:
-        """The fields that the mapping writes a second time, with an offset or not. What is no number has no offset: its row is rejected."""
+        """The fields that the mapping writes a second time, each by its rule. What is no number has no offset: its row is rejected."""
         for writing in self.mapping.writes:
             if writing.field is None or writing.field not in batch.schema.names:
                 continue
-            values = batch.column(writing.field)
-            if writing.plus:
-                numbers, bad = parsed(values.cast(pa.string()), r"^(0|[1-9]\d{0,14})$", pa.int64())
-                values = pc.add(numbers, writing.plus).cast(pa.string())
-                reason = _because(reason, bad, f"{writing.column.name}: cannot-be-written")
+            values, bad = self._made(batch.column(writing.field), writing)
+            reason = _because(reason, bad, f"{writing.column.name}: cannot-be-written")
             columns[writing.column] = values
         return reason
 
@@ -229,19 +225,17 @@ class Writer:
                 elif here in columns:
                     columns[outer] = columns[here]
 
-    def _made(self, values: pa.Array, writing: Writing) -> pa.Array:
-        """What a rule writes of a field's values."""
+    def _made(self, values: pa.Array, writing: Writing) -> tuple[pa.Array, pa.Array | None]:
+        """What a rule writes of a field's values, with a mask of those it cannot tell."""
         if writing.plus:
-            whole = pc.match_substring_regex(values, r"^\d{1,15}$")
-            numbers = pc.if_else(whole, values, pa.scalar(None, pa.string()))
-            return pc.add(numbers.cast(pa.int64()), writing.plus).cast(pa.string())
+            numbers, bad = parsed(values.cast(pa.string()), r"^(0|[1-9]\d{0,14})$", pa.int64())
+            return pc.add(numbers, writing.plus).cast(pa.string()), bad
         if writing.format is not None:
-            field = self.kind.fields[writing.field or ""]
-            return raw_text(values, Reading(format=writing.format), field)[0]
+            return raw_text(values, Reading(format=writing.format), self.kind.fields[writing.field or ""])
         if writing.number is not None:
-            number = pc.match_substring_regex(values, r"^-?\d+(\.\d+)?$")
-            return pc.if_else(number, writing.number, pa.scalar(writing.text, pa.string()))
-        return values
+            number = pc.match_substring_regex(values.cast(pa.string()), r"^-?\d+(\.\d+)?$")
+            return pc.if_else(number, writing.number, pa.scalar(writing.text, pa.string())), None
+        return values, None
 
 
 def _because(reason: pa.Array, bad: pa.Array | None, why: str) -> pa.Array:
@@ -257,18 +251,14 @@ def _typed(values: pa.Array, column: CatalogueColumn) -> tuple[pa.Array, pa.Arra
         return values, None
     text = values if pa.types.is_binary(values.type) else values.cast(pa.string())
     if column.family in _SHAPES:
-        return parsed(text, _SHAPES[column.family], to)
+        written, bad = parsed(text, _SHAPES[column.family], to)
+        if column.family == "float":  # "5.10" would come back "5.1"
+            bad = pc.or_(bad, pc.fill_null(pc.not_equal(_shortest(written), text), fill_value=False))
+        return written, bad
     bad = None
     if column.length is not None and column.family == "text":
-        long = pc.fill_null(pc.greater(pc.utf8_length(text), column.length), fill_value=False)
-        bad = long
-    if column.family != "float":
-        return text.cast(to), bad
-    numbers = text.cast(to)
-    other = pc.fill_null(
-        pc.not_equal(_shortest(numbers), text), fill_value=False
-    )  # "5.10" would come back "5.1"
-    return numbers, pc.or_(bad, other)
+        bad = pc.fill_null(pc.greater(pc.utf8_length(text), column.length), fill_value=False)
+    return text.cast(to), bad
 
 
 def _shortest(numbers: pa.Array) -> pa.Array:
@@ -277,17 +267,33 @@ def _shortest(numbers: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(text, r"^(-?)inf$", r"\1Infinity")
 
 
-def _in_order(tables: list[tuple[str, str]], catalogue: Catalogue) -> list[tuple[str, str]]:
-    """The tables so that a row's parents come before it, by the catalogue's foreign keys; ties keep the mapping's order."""
+def _written_columns(mapping: KindMapping) -> frozenset[Column]:
+    """The columns that a writer may fill: a foreign key of any other stays empty, and asks for no order."""
+    read = (reading.column for reading in mapping.fields.values())
+    links = (
+        column
+        for join in mapping.joins
+        for joined, outer in join.on
+        for column in (Column(join.alias, joined), outer)
+    )
+    return frozenset((*filter(None, read), *(writing.column for writing in mapping.writes), *links))
+
+
+def _in_order(
+    tables: list[tuple[str, str]], catalogue: Catalogue, written: frozenset[Column]
+) -> list[tuple[str, str]]:
+    """The tables so that a row's parents come before it, by the foreign keys that are filled; ties keep the mapping's order."""
     left, ordered = list(tables), []
     while left:
         names = {name for _, name in left}
         free = [
-            pair
-            for pair in left
+            (alias, name)
+            for alias, name in left
             if not any(
-                key.parent in names and key.parent != pair[1]
-                for key in catalogue.table(pair[1], where=pair[0]).foreign_keys
+                key.parent in names
+                and key.parent != name
+                and all(Column(alias, column) in written for column in key.columns)
+                for key in catalogue.table(name, where=alias).foreign_keys
             )
         ]
         for pair in free or left[:1]:

@@ -260,12 +260,12 @@ def _reading(source: object, *, where: str) -> Reading:
     columns = [line["column"]] if "column" in line else _list(line.get("first", []), where=where)
     if not columns and "constant" not in line:
         raise Refusal("mapping/unreadable", where=where, got="a column is needed")
-    values = tuple(
-        (_text(raw, where=where, empty=True), _text(canonical, where=where))
-        for raw, canonical in _table(line.get("values", {}), where=where).items()
-    )
-    if len({canonical for _, canonical in values}) != len(values):
+    values, also = _pairs(line.get("values", {}), where=where), _pairs(line.get("also", {}), where=where)
+    canonicals = {canonical for _, canonical in values}
+    if len(canonicals) != len(values) or dict(values).keys() & dict(also).keys():
         raise Refusal("mapping/values-not-one-to-one", where=where)
+    if not {canonical for _, canonical in also} <= canonicals:
+        raise Refusal("mapping/unreadable", where=where, got="also: a text that no value writes")
     if "format" in line:
         layout(_text(line["format"], where=where), where=where)
     return Reading(
@@ -277,6 +277,14 @@ def _reading(source: object, *, where: str) -> Reading:
             _text(text, where=where, empty=True) for text in _list(line.get("absent", []), where=where)
         ),
         trim=_flag(line.get("trim", False), where=where),
+        also=also,
+    )
+
+
+def _pairs(source: object, *, where: str) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (_text(raw, where=where, empty=True), _text(canonical, where=where))
+        for raw, canonical in _table(source, where=where).items()
     )
 
 
@@ -343,14 +351,29 @@ def _where(name: str, source: object, *, alias: str, where: str) -> Where:
 
 def _writing(name: str, source: object, kind: str, vocabulary: Vocabulary) -> Writing:
     where = f"{kind}.write.{name}"
-    line = _keys(source, {"field", "constant", "plus"}, where=where)
+    line = _keys(source, {"field", "constant", "plus", "format", "number", "text"}, where=where)
     plus = line.get("plus", 0)
     if ("field" in line) == ("constant" in line) or type(plus) is not int:
         raise Refusal("mapping/unreadable", where=where, got="one of field, constant is needed")
+    ways = sum(key in line for key in ("plus", "format", "number"))
+    if ways > ("field" in line) or ("number" in line) != ("text" in line):
+        raise Refusal(
+            "mapping/unreadable",
+            where=where,
+            got="a field, and at most one of plus, format, number with text",
+        )
     if "field" in line:
         vocabulary.field(f"{kind}.{line['field']}")
-    constant = _text(line["constant"], where=where, empty=True) if "constant" in line else None
-    return Writing(_column(name, where=where), field=line.get("field"), constant=constant, plus=plus)
+    if "format" in line:
+        layout(_text(line["format"], where=where), where=where)
+    said = {
+        key: _text(line[key], where=where, empty=True)
+        for key in ("constant", "number", "text")
+        if key in line
+    }
+    return Writing(
+        _column(name, where=where), field=line.get("field"), plus=plus, format=line.get("format"), **said
+    )
 
 
 def _column(source: object, *, where: str) -> Column:
