@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ecluse.adapters.connectors.fhir import write_fhir
+from ecluse.adapters.connectors.fhir import write as write_fhir
 from ecluse.adapters.connectors.fhir.address import parse_folder
 from ecluse.adapters.connectors.fhir.elements import Row
-from ecluse.adapters.connectors.fhir.write_fhir import FhirTarget
+from ecluse.adapters.connectors.fhir.write import FhirTarget
 from ecluse.passage.load import Mark, TableRows
 
 PARTS = 3

@@ -18,8 +18,8 @@ import pytest
 from ecluse.adapters.checksums import DuckChecksum
 from ecluse.adapters.connectors.fhir.address import parse_folder
 from ecluse.adapters.connectors.fhir.folder import MANIFEST
-from ecluse.adapters.connectors.fhir.read_fhir import FhirSource
-from ecluse.adapters.connectors.fhir.write_fhir import FhirTarget, fhir_mapping
+from ecluse.adapters.connectors.fhir.read import FhirSource
+from ecluse.adapters.connectors.fhir.write import FhirTarget, fhir_mapping
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage.canonical import canonical
 from ecluse.passage.extract import Count

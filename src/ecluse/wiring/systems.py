@@ -14,9 +14,10 @@ __all__ = ["open_source", "open_target"]
 def open_source(url: str, *, password_file: Path | None = None) -> Source:
     """The system at `url` as a source. Raises Refusal `address/...`, Fault `address/not-reached` when used."""
     if url.startswith("fhir+file://"):
+        from ecluse.adapters.connectors.fhir.address import parse_folder
         from ecluse.adapters.connectors.fhir.read import FhirSource
 
-        return FhirSource(url)
+        return FhirSource(parse_folder(url))
     address = _address(url, password_file)
     if address.dialect == "sqlite":
         from ecluse.adapters.connectors.sql.read_sqlite import SqliteSource
@@ -34,9 +35,10 @@ def open_source(url: str, *, password_file: Path | None = None) -> Source:
 def open_target(url: str, *, password_file: Path | None = None) -> Target:
     """The system at `url` as a target. Raises as `open_source`."""
     if url.startswith("fhir+file://"):
+        from ecluse.adapters.connectors.fhir.address import parse_folder
         from ecluse.adapters.connectors.fhir.write import FhirTarget
 
-        return FhirTarget(url)
+        return FhirTarget(parse_folder(url))
     address = _address(url, password_file)
     if address.dialect == "sqlite":
         from ecluse.adapters.connectors.sql.write_sqlite import SqliteTarget

@@ -14,7 +14,7 @@ from ecluse.adapters.connectors.fhir.address import parse_folder
 from ecluse.adapters.connectors.fhir.elements import Moments, civil, fhir_id, numbered, reference, referred
 from ecluse.adapters.connectors.fhir.exact import EXACT, KINDS, binary_of, line_of, resource_of, row_of
 from ecluse.adapters.connectors.fhir.records import texts
-from ecluse.adapters.connectors.fhir.write_fhir import fhir_mapping
+from ecluse.adapters.connectors.fhir.write import fhir_mapping
 from ecluse.base.refusal import Refusal
 from ecluse.terms.vocabulary import vocabulary
 from tests.unit.connectors.fhir_rows import ROWS, whole

@@ -21,7 +21,7 @@ from ecluse.adapters.connectors.fhir.address import FolderAddress
 from ecluse.adapters.connectors.fhir.elements import Row
 from ecluse.adapters.connectors.fhir.folder import Contents, Folder
 from ecluse.adapters.connectors.fhir.records import CHUNK, Requests, column, rows_in
-from ecluse.adapters.connectors.fhir.write_fhir import fhir_catalogue
+from ecluse.adapters.connectors.fhir.write import fhir_catalogue
 from ecluse.base.refusal import Refusal
 from ecluse.passage.canonical import MONTH, NOWHERE, SITE
 from ecluse.passage.extract import Count
