@@ -21,7 +21,13 @@ from ecluse.wiring.laboratory import open_site, source_of, target_of
 from ecluse.wiring.settings import Settings, read_settings
 from tests.workspaces import laboratory, start
 
-CALLS = {"journal": ("append",), "vault": ("put", "erase"), "keys": ("create", "destroy"), "documents": ("put",), "target": ("write",)}
+CALLS = {
+    "journal": ("append",),
+    "vault": ("put", "erase"),
+    "keys": ("create", "destroy"),
+    "documents": ("put",),
+    "target": ("write",),
+}
 
 
 class Killer:
@@ -90,7 +96,7 @@ def in_child(work: Callable[[], None]) -> int:
     if child == 0:
         try:
             work()
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - whatever it is, the child must not go on as a second pytest
             os._exit(70)
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -99,7 +105,12 @@ def in_child(work: Callable[[], None]) -> int:
 
 def content(home: Path) -> dict[str, list[tuple[object, ...]]]:
     with sqlite3.connect(home / "new.sqlite") as new:
-        tables = [row[0] for row in new.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'ecluse_load'")]
+        tables = [
+            row[0]
+            for row in new.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'ecluse_load'"
+            )
+        ]
         return {table: sorted(new.execute(f'SELECT * FROM "{table}"').fetchall()) for table in tables}
 
 
@@ -125,8 +136,12 @@ def test_killed_at_every_call_a_passage_is_taken_up_and_ends_the_same(tmp_path: 
     for fatal in range(1, counter.calls + 1):
         place = tmp_path / f"killed-{fatal}"
         settings = moved(tmp_path / "first", place)
-        assert in_child(lambda s=settings, n=fatal: finish(s, name, cast, Killer(n))) == -signal.SIGKILL, fatal  # type: ignore[misc]
+        assert in_child(lambda s=settings, n=fatal: finish(s, name, cast, Killer(n))) == -signal.SIGKILL, (
+            fatal
+        )  # type: ignore[misc]
         assert in_child(lambda s=settings: finish(s, name, cast, Killer(0))) == 0, fatal  # type: ignore[misc]
         assert content(place) == expected, fatal
-        assert migrations(open_site(settings, "target").journal.events())[name].state is MigrationState.ERASED, fatal
+        assert (
+            migrations(open_site(settings, "target").journal.events())[name].state is MigrationState.ERASED
+        ), fatal
         shutil.rmtree(place)

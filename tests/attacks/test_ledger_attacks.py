@@ -38,7 +38,9 @@ ORIGIN = "ecluse.example/lab-1"
 
 def append(ledger: Ledger, number: int) -> None:
     """One entry more."""
-    ledger.append(at=NOON + timedelta(minutes=number), by="p/1", subject="m/1", act="watched", body={"n": number})
+    ledger.append(
+        at=NOON + timedelta(minutes=number), by="p/1", subject="m/1", act="watched", body={"n": number}
+    )
 
 
 def witnessed(count: int = 6) -> tuple[Ledger, Witness]:
@@ -83,7 +85,10 @@ def test_an_untouched_ledger_verifies() -> None:
     details = {step.name: step.detail for step in steps}
     assert details["bodies"] == "5 bodies are the ones appended, 1 forgotten"
     assert "compare its fingerprint" in details["policy"]
-    assert "given by the verifier" in verify_ledger(held(bundle()), policy=Policy.parse(bundle()[POLICY]))[0].detail
+    assert (
+        "given by the verifier"
+        in verify_ledger(held(bundle()), policy=Policy.parse(bundle()[POLICY]))[0].detail
+    )
 
 
 def test_an_empty_ledger_verifies() -> None:
@@ -129,7 +134,11 @@ def alter_body(files: dict[str, bytes]) -> None:
 def swap_bodies(files: dict[str, bytes]) -> None:
     """Exchanges two bodies, each with its salt."""
     text = files[BODIES]
-    files[BODIES] = text.replace(b'{"seq":2', b'{"seq":X').replace(b'{"seq":3', b'{"seq":2').replace(b'{"seq":X', b'{"seq":3')
+    files[BODIES] = (
+        text.replace(b'{"seq":2', b'{"seq":X')
+        .replace(b'{"seq":3', b'{"seq":2')
+        .replace(b'{"seq":X', b'{"seq":3')
+    )
 
 
 def double_body(files: dict[str, bytes]) -> None:
@@ -168,7 +177,9 @@ def forge_witness(files: dict[str, bytes]) -> None:
     strip_witness(files)
     first, rest = files[CHECKPOINTS].split(b"\n\n", 1)
     signature = rest.split(b"\n", 1)[0]
-    files[CHECKPOINTS] = cosign(first + b"\n\n" + signature + b"\n", name=f"{ORIGIN}/witness", key=STRANGER, at=NOON)
+    files[CHECKPOINTS] = cosign(
+        first + b"\n\n" + signature + b"\n", name=f"{ORIGIN}/witness", key=STRANGER, at=NOON
+    )
 
 
 def no_policy(files: dict[str, bytes]) -> None:
@@ -243,7 +254,12 @@ def test_newest_entries_cut_with_the_key_are_seen_by_the_verifier_of_a_witness()
     drop_newest(files)
     files[CHECKPOINTS] = signed_again([line[:-1] for line in lines(files[ENTRIES])])
     assert outcomes(files, policy) == {
-        "policy": OK, "signed heads": OK, "entries": OK, "heads against entries": OK, "bodies": OK, "witnesses": KO,
+        "policy": OK,
+        "signed heads": OK,
+        "entries": OK,
+        "heads against entries": OK,
+        "bodies": OK,
+        "witnesses": KO,
     }
 
 

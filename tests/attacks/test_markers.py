@@ -49,7 +49,7 @@ def told(home: Path, *words: str, ends: set[int], languages: tuple[str, ...] = (
     for language in languages:
         done = subprocess.run(
             [str(Path(sys.executable).with_name("ecluse")), "--home", str(home), "--language", language, *words],
-            capture_output=True, text=True, check=False, env={**os.environ, "NO_COLOR": "1"}, timeout=120, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, check=False, env={"PATH": os.defpath, "NO_COLOR": "1"}, timeout=120, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert done.returncode in ends, (words, done.returncode, done.stderr[-2000:])
         written += done.stdout + done.stderr
@@ -67,7 +67,7 @@ def test_no_marker_stands_in_any_output_or_file(tmp_path: Path) -> None:
     engineer = ("--as", ready.cast.ids["engineer"], "--passphrase-file", str(secret))
     biologist = ("--as", ready.cast.ids["biologist"], "--passphrase-file", str(secret))
     del ready, made
-    anything = set(range(0, 13))
+    anything = set(range(13))
     written = told(home, "plan", ends=anything, languages=("fr", "en"))
     written += told(home, "run", *engineer, ends=anything)
     with sqlite3.connect(

@@ -19,7 +19,7 @@ from tests.workspaces import Clock, carried, ended, laboratory, start
 
 def test_nothing_is_left_once_it_is_accepted_and_erased(tmp_path: Path) -> None:
     """After erasure no sealed part, no reject and no key of the migration stands at any of the three places."""
-    made, ready = laboratory(tmp_path)
+    _made, ready = laboratory(tmp_path)
     name = ended(ready)
     assert [file for file in tmp_path.rglob("*") if name in str(file)] == []
     assert [key for key in (*ready.source.keys.names(), *ready.target.keys.names()) if key != "agent"] == []
@@ -56,7 +56,7 @@ def test_what_was_not_accepted_is_not_erased_by_anyone(tmp_path: Path) -> None:
 def test_past_its_time_to_live_a_parcel_is_not_opened_and_is_erased(tmp_path: Path) -> None:
     """When the instruction's time to live is over, the recipient no longer opens the parcel, and only erasure follows."""
     clock = Clock()
-    made, ready = laboratory(tmp_path, clock=clock)
+    _made, ready = laboratory(tmp_path, clock=clock)
     name, by = start(ready), ready.cast.ids["engineer"]
     ready.course.extract(name, by=by)
     clock.at += timedelta(days=11)

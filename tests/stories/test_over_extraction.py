@@ -31,14 +31,15 @@ def test_only_the_named_period_and_sites_arrive(tmp_path: Path) -> None:
         tmp_path, "SELECT min(ordered_on), max(ordered_on), group_concat(DISTINCT site_code) FROM orders"
     )
     first, last, sites = orders[0]
-    assert str(first) >= "2016-01-01" and str(last) <= "2020-12-31"
+    assert str(first) >= "2016-01-01"
+    assert str(last) <= "2020-12-31"
     left_out = {row[0] for row in old(tmp_path, "SELECT CODSITE FROM SITE")} - set(
         made.instruction(agreement="", codes="", certificate="").sites
     )
-    assert left_out and not left_out & set(str(sites).split(","))
-    query = (
-        "SELECT count(*) FROM DOSSIER WHERE DATDEM BETWEEN '20160101' AND '20201231' AND CODSITE NOT IN (%s)"
-        % ",".join(f"'{it}'" for it in left_out)
+    assert left_out
+    assert not left_out & set(str(sites).split(","))
+    query = "SELECT count(*) FROM DOSSIER WHERE DATDEM BETWEEN '20160101' AND '20201231' AND CODSITE NOT IN ({})".format(
+        ",".join(f"'{it}'" for it in left_out)
     )
     assert asked(tmp_path, "SELECT count(*) FROM orders") == old(tmp_path, query)
 
@@ -56,7 +57,7 @@ def test_no_column_that_was_not_named_arrives(tmp_path: Path) -> None:
 
 def test_no_test_of_a_category_that_was_not_named_arrives(tmp_path: Path) -> None:
     """HIV, pregnancy, genetics and the others were not named: not one test of theirs arrives, whatever its result, nor its act on an invoice."""
-    made, ready = laboratory(tmp_path, patients=300)
+    _made, ready = laboratory(tmp_path, patients=300)
     carried(ready)
     from ecluse.invent.catalogue import classification
 
@@ -105,11 +106,12 @@ def test_a_report_stays_when_its_request_holds_a_test_that_was_not_named(tmp_pat
             taken, documents=(NamedField("document.content", "Les comptes rendus signés font foi."),)
         )
 
-    made, ready = laboratory(tmp_path, patients=300, change=with_reports)
+    _made, ready = laboratory(tmp_path, patients=300, change=with_reports)
     name = carried(ready)
     statement = ready.course.received(name).statement.kinds["document"]
     kept_back = {rule for rule in statement.by_rule if rule.startswith("container/")}
-    assert kept_back and statement.moved > 0
+    assert kept_back
+    assert statement.moved > 0
     from ecluse.invent.catalogue import classification
 
     special = ",".join(
@@ -130,12 +132,13 @@ def test_a_named_category_arrives_and_takes_two_signatures(tmp_path: Path) -> No
     _, ready = laboratory(tmp_path, patients=400, change=with_genetics)
     name = carried(ready)
     rules = ready.course.received(name).statement.kinds["result"].by_rule
-    assert "category/GEN" not in rules and "category/HIV" in rules
+    assert "category/GEN" not in rules
+    assert "category/HIV" in rules
 
 
 def test_an_unclassified_code_blocks_the_whole_run(tmp_path: Path) -> None:
     """One local code that no biologist classified: nothing leaves at all, and the refusal lists the code."""
-    made, ready = laboratory(tmp_path)
+    _made, ready = laboratory(tmp_path)
     with sqlite3.connect(tmp_path / "old.sqlite") as source:
         source.execute(
             "UPDATE RESULT SET CODANA = 'ZZTOP   ' WHERE NUMRES = (SELECT min(NUMRES) FROM RESULT WHERE DATDEM BETWEEN '20160101' AND '20201231' AND CODSITE = '01')"

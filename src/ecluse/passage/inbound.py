@@ -29,8 +29,8 @@ from ecluse.passage.parcel import MANIFEST, Manifest, PartLine, fingerprint, par
 from ecluse.passage.reconcile import Reconciliation, Side, reconcile
 from ecluse.passage.rejects import REASON, RejectVault
 from ecluse.passage.replay import Replayed, replay
-from ecluse.passage.site import Site
 from ecluse.passage.rows import read_body
+from ecluse.passage.site import Site
 from ecluse.passage.statement import KindStatement, Statement
 from ecluse.passage.tally import Checksum, Salts, Tally
 from ecluse.people.person import check_may
