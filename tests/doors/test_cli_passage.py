@@ -80,7 +80,7 @@ def test_a_whole_passage_is_typed_and_no_patients_value_is_ever_printed(desk: De
     desk.type("doctor")
     desk.type("mapping", "check", "source")
     desk.type("profile", "source")
-    desk.type("agreement", "check", desk.file("agreement.toml"))
+    desk.type("agreement", "check", desk.file("agreement.toml"), "--html", desk.file("contrat.html"))
     desk.type("codes", "draft")
     desk.type("codes", "check", desk.file("codes.toml"))
     desk.sign_all()
@@ -105,6 +105,10 @@ def test_a_whole_passage_is_typed_and_no_patients_value_is_ever_printed(desk: De
     assert set(sample["verdicts"]) >= {"equal"}
     assert sample["differing"] == []
     desk.type("sample", *desk.by("engineer"), code=12)
+    side_by_side = desk.home / "echantillon.html"
+    desk.type("sample", "--html", str(side_by_side), *desk.by("biologist"))
+    assert side_by_side.stat().st_mode & 0o077 == 0
+    desk.type("report", desk.file("trop-tot.html"), "--certificate", code=5)
     desk.type("rejects", "list")
     desk.type("accept", *desk.by("engineer"), code=12)
     desk.type("accept", "--dry-run", *desk.by("biologist"))
@@ -114,8 +118,13 @@ def test_a_whole_passage_is_typed_and_no_patients_value_is_ever_printed(desk: De
     assert desk.json("lock", "status")["migrations"] == [
         {"name": ran["migration"], "state": "erased", "gate": ""}
     ]
+    report, certificate = desk.home / "rapport.html", desk.home / "attestation.html"
+    told = desk.json("report", str(report), "--migration", ran["migration"])
+    assert (told["state"], told["unexplained"]) == ("erased", 0)
+    desk.type("report", str(certificate), "--certificate", "--migration", ran["migration"], language="en")
+    desk.printed += [report.read_text("utf-8"), certificate.read_text("utf-8")]
     bundle, policy = desk.file("bundle.zip"), desk.file("policy.json")
-    desk.type("bundle", bundle, "--policy", policy)
+    desk.type("bundle", bundle, "--policy", policy, "--report", str(report))
     assert desk.json("verify", bundle, "--policy", policy)["holds"] is True
     desk.type("ledger", "show", "--subject", ran["migration"])
     printed = "\n".join(desk.printed)
@@ -209,7 +218,8 @@ def test_the_instruction_is_one_page_and_one_file(language: str, desk: Desk) -> 
     desk.type("instruction", "show", "--html", str(page), language=language)
     text = page.read_text("utf-8")
     assert f'lang="{language}"' in text
-    assert "http" not in text
+    assert "http://" not in text
+    assert "https://" not in text
     assert "<script" not in text
     desk.type("instruction", "show", "--html", str(page), code=2)
 
@@ -247,4 +257,5 @@ def test_the_demonstration_is_played_to_its_certificate(tmp_path: Path) -> None:
         app, ["verify", str(home / "bundle.zip"), "--policy", str(home / "policy.json"), "--json"]
     )
     assert json.loads(checked.stdout)["holds"] is True
+    assert "<html" in (home / "report.html").read_text("utf-8")
     assert CliRunner().invoke(app, ["demo", str(home)]).exit_code == 2

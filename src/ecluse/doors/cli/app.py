@@ -76,6 +76,7 @@ TREE: Final[dict[str, dict[str, Callable[..., object]]]] = {
         "sample": evidence.sample,
         "accept": passage.accept,
         "erase": passage.erase,
+        "report": evidence.report,
         "bundle": evidence.bundle,
         "verify": evidence.verify,
         "doctor": machine.doctor,

@@ -38,7 +38,13 @@ def new_agreement(
     place.voice.next(f"agreement check {file or 'FILE'}")
 
 
-def check_agreement(ctx: typer.Context, *, file: File, json: Json = False) -> int:
+def check_agreement(
+    ctx: typer.Context,
+    *,
+    file: File,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE")] = None,
+    json: Json = False,
+) -> int:
     """Each mention of Article 28(3): found, lacking, empty, expired, or merely restating the law."""
     from ecluse.adapters.clock import SystemClock
     from ecluse.terms.agreement import check
@@ -47,6 +53,10 @@ def check_agreement(ctx: typer.Context, *, file: File, json: Json = False) -> in
     place = here(ctx, json=json)
     voice, language = place.voice, place.voice.language
     judged = check(octets_of(file), at=SystemClock().now(), vocabulary=vocabulary())
+    if html is not None:
+        from ecluse.doors.pages import agreement_page
+
+        write_new(html, agreement_page(judged, language=language, name=file.name))
     voice.data(
         "agreement check",
         digest=judged.digest,

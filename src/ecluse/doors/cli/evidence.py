@@ -9,9 +9,9 @@ import typer
 
 from ecluse.base.refusal import Refusal
 from ecluse.doors.cli.options import Author, Dry, Json, Migration, Secret
-from ecluse.doors.cli.place import here
+from ecluse.doors.cli.place import here, octets_of, write_new, write_private
 
-__all__ = ["bundle", "ledger", "rejects", "replay", "sample", "verify"]
+__all__ = ["bundle", "ledger", "rejects", "replay", "report", "sample", "verify"]
 
 
 def rejects(ctx: typer.Context, *, migration: Migration = "", json: Json = False) -> None:
@@ -121,6 +121,7 @@ def sample(
     *,
     author: Author,
     migration: Migration = "",
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE")] = None,
     passphrase_file: Secret = None,
     json: Json = False,
     dry_run: Dry = False,
@@ -134,6 +135,8 @@ def sample(
     place = here(ctx, json=json)
     voice, workspace = place.voice, place.workspace
     name = place.migration(workspace.any_site(), migration)
+    if html is not None and html.exists():
+        raise Refusal("door/file-exists", where=html.name)
     place.acting(author, passphrase_file)
     if dry_run:
         voice.data("sample", migration=name, patients=0, verdicts={}, risks={}, differing=[], dry_run=True)
@@ -145,6 +148,11 @@ def sample(
         found = compare_sample(
             course.target, received, by=author, snapshot=snapshot, mapping=mapping_of(system)
         )
+    if html is not None:
+        from ecluse.doors.pages import sample_page
+
+        write_private(html, sample_page(found, migration=name, language=voice.language, at=workspace.clock()))
+        voice.talk(voice.phrase("private", what=html.name))
     verdicts = {verdict.value: count for verdict, count in found.counts.items()}
     risks = Counter(patient.chosen.value for patient in found.patients)
     differing = Counter(
@@ -186,6 +194,7 @@ def bundle(
     place_of: Annotated[Path, typer.Argument(metavar="FILE.zip|FOLDER")],
     names: Annotated[bool, typer.Option("--names")] = False,
     policy: Annotated[Path | None, typer.Option("--policy", metavar="FILE")] = None,
+    report: Annotated[Path | None, typer.Option("--report", metavar="FILE")] = None,
     json: Json = False,
     dry_run: Dry = False,
 ) -> None:
@@ -197,7 +206,7 @@ def bundle(
     voice, settings = place.voice, place.workspace.settings
     if policy is not None and policy.exists():
         raise Refusal("door/file-exists", where=policy.name)
-    files = bundle_files(settings, names=names)
+    files = bundle_files(settings, names=names, report=octets_of(report) if report else None)
     if not dry_run:
         write_bundle(files, place_of)
         if policy is not None:
@@ -231,3 +240,48 @@ def verify(
     sys.stdout.flush()
     voice.next(f"verify {bundle_place} --policy FILE" if policy is None else "ledger show")
     return code
+
+
+def report(
+    ctx: typer.Context,
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE.html")],
+    migration: Annotated[str, typer.Option("--migration", metavar="NAME")] = "",
+    certificate: Annotated[bool, typer.Option("--certificate")] = False,
+    json: Json = False,
+    dry_run: Dry = False,
+) -> None:
+    """One migration on one page: what moved, what stayed and why, what was compared, what was erased; or its certificate of erasure."""
+    from ecluse.doors.cli.stories import report_of, story_of
+    from ecluse.doors.pages import certificate_page
+
+    place = here(ctx, json=json)
+    voice = place.voice
+    site = place.workspace.any_site()
+    name = place.migration(site, migration)
+    story = story_of(site, name)
+    if certificate and story.certificate is None:
+        raise Refusal("migration/not-now", where=name, act="report", got=story.migration.state.value)
+    if certificate and story.certificate is not None:
+        text = certificate_page(
+            story.certificate,
+            language=voice.language,
+            digest=story.documents["erasure"],
+            signers=tuple(site.agents),
+            people=story.people,
+        )
+    else:
+        text = report_of(site, name, language=voice.language)
+    if not dry_run:
+        write_new(file, text)
+    unexplained = story.reconciliation.unexplained if story.reconciliation else None
+    voice.data(
+        "report",
+        migration=name,
+        file=str(file),
+        state=story.migration.state.value,
+        unexplained=unexplained,
+        dry_run=dry_run,
+    )
+    voice.line(voice.phrase("dry" if dry_run else "written", what=file.name))
+    voice.next(f"bundle bundle.zip --report {file}")

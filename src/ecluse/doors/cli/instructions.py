@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -131,7 +130,7 @@ def show(
         ],
     )
     if html is not None:
-        write_new(html, as_html(sections, title=ordered.id, language=voice.language))
+        write_new(html, _page(site, ordered, sections, language=voice.language))
         voice.line(voice.phrase("written", what=html.name))
     else:
         for part in sections:
@@ -144,24 +143,22 @@ def show(
     voice.next(f"instruction sign {given or 'FILE'} --as PERSON")
 
 
-def as_html(sections: tuple[Section, ...], *, title: str, language: str) -> str:
-    """The page as one file to print or to send; every text is escaped, nothing is fetched."""
-    parts = []
-    for part in sections:
-        lines = "".join(
-            f"<li>{escape(line.text)}"
-            + (
-                f"<details><summary>…</summary>{escape(', '.join(line.details))}</details>"
-                if line.details
-                else ""
-            )
-            for line in part.lines
-        )
-        parts.append(f"<section><h2>{escape(part.title)}</h2><ul>{lines}</ul></section>")
-    style = "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}h2{margin-bottom:0}@media print{details{display:none}}"
-    return (
-        f'<!doctype html><html lang="{language}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title><style>{style}</style><h1>{escape(title)}</h1>{''.join(parts)}</html>\n"
+def _page(site: Site, ordered: Instruction, sections: tuple[Section, ...], *, language: str) -> str:
+    """The page as one file to print or to send, with who has signed already."""
+    from ecluse.doors.pages import instruction_page
+    from ecluse.passage.authority import document_signers
+
+    try:
+        signers = [person.name for person in document_signers(site, "instruction", ordered.digest)]
+    except Refusal:
+        signers = []  # nobody has yet
+    return instruction_page(
+        sections,
+        language=language,
+        id=ordered.id,
+        version=ordered.version,
+        digest=ordered.digest,
+        signers=signers,
     )
 
 

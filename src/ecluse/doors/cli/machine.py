@@ -194,8 +194,10 @@ def demo(
 ) -> None:
     """Invent a laboratory and carry its records through every step; or stop before the first signature, for you to go on."""
     from ecluse.adapters.bundle import write_bundle
+    from ecluse.doors.cli.stories import report_of
     from ecluse.wiring.demonstration import Demonstration
     from ecluse.wiring.inspection import bundle_files, trust_of
+    from ecluse.wiring.workspace import Workspace
 
     place = here(ctx, json=json)
     voice, begun = place.voice, time.monotonic()
@@ -216,7 +218,11 @@ def demo(
         _handed(place, story)
         return
     played = story.play()
-    write_bundle(bundle_files(story.settings), folder / "bundle.zip")
+    page = report_of(
+        Workspace(story.settings).any_site(), played.migration, language=voice.language, bundle="bundle.zip"
+    )
+    (folder / "report.html").write_text(page, "utf-8")
+    write_bundle(bundle_files(story.settings, report=page.encode()), folder / "bundle.zip")
     (folder / "policy.json").write_bytes(trust_of(story.settings).encode())
     found = played.reconciliation
     voice.data(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ecluse.proof.keys import SigningKey
     from ecluse.wiring.workspace import Workspace
 
-__all__ = ["Here", "here", "new_passphrase", "octets_of", "passphrase", "typed", "write_new"]
+__all__ = ["Here", "here", "new_passphrase", "octets_of", "passphrase", "typed", "write_new", "write_private"]
 
 SHORTEST: Final = 12
 """Characters of a new passphrase."""
@@ -121,4 +121,12 @@ def write_new(file: Path, text: str) -> None:
     """Write a file that is not there yet. Raises Refusal `door/file-exists`."""
     if file.exists():
         raise Refusal("door/file-exists", where=file.name)
+    file.write_text(text, "utf-8")
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write a new file that only its owner can read, from its first octet on. Raises Refusal `door/file-exists`."""
+    if file.exists():
+        raise Refusal("door/file-exists", where=file.name)
+    file.touch(mode=0o600)
     file.write_text(text, "utf-8")

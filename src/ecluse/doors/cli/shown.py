@@ -51,6 +51,7 @@ SHOWN: Final[dict[str, tuple[str, ...]]] = {
     "rejects list": ("migration", "rows", "reasons"),
     "rejects replay": ("migration", "written", "left", "dry_run"),
     "sample": ("migration", "patients", "verdicts", "risks", "differing", "dry_run"),
+    "report": ("migration", "file", "state", "unexplained", "dry_run"),
     "bundle": ("bundle", "policy", "files", "octets", "dry_run"),
     "verify": ("holds", "trusted", "steps"),
     "demo": ("folder", "migration", "unexplained", "kinds", "bundle", "dry_run"),
