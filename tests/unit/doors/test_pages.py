@@ -474,7 +474,7 @@ def test_the_agreement_s_page_says_what_is_wanting(language: str) -> None:
     assert text.count('class="off"') == len(found.wanting)
     for finding in found.wanting:
         assert finding.mention.key in text
-        assert finding.mention.citation.reference(language) in text
+        assert finding.mention.citation.reference(language).replace(" ", "\u00a0") in text
 
 
 def test_the_sample_s_page_warns_and_shows_both_sides() -> None:
@@ -499,3 +499,15 @@ def test_one_difference_is_said_in_the_singular() -> None:
     patient = side_by_side().patients[0]
     one = replace(side_by_side(), patients=(replace(patient, records=patient.records[:2]),))
     assert "record differs or is missing" in sample_page(one, migration=NAME, language="en", at=AT)
+
+
+def test_the_parts_of_a_bar_fill_it_and_none_hides_another() -> None:
+    """However uneven its parts, a bar is filled exactly, and the smallest stand side by side; a bar of nothing is empty."""
+    uneven = kind(seen=9_000_000, sent=8_999_990, loaded=8_999_988, unexplained=1)
+    text = report_page(story(reconciliation=reconciled(uneven)), language="en", at=AT)
+    bar = re.findall(r'class="f-(?:moved|out|rej|bad)" x="([\d.]+)" width="([\d.]+)"', text)[:4]
+    spans = [(float(x), float(x) + float(wide)) for x, wide in bar]
+    assert [round(end) for _, end in spans] == [round(start) for start, _ in spans[1:]] + [400]
+    empty = kind(seen=0, sent=0, loaded=0, excluded={}, rejected_at_source={}, rejected_at_target={})
+    drawn = report_page(story(reconciliation=reconciled(empty)), language="en", at=AT)
+    assert not re.search(r'<svg viewBox="0 0 400 16"[^>]*>(?:(?!</svg>).)*class="f-moved"', drawn)

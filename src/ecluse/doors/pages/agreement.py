@@ -52,7 +52,7 @@ def _wanting(findings: Sequence[Finding], tongue: Tongue) -> Markup | None:
         (
             finding.mention.label[tongue.language],
             element("code", finding.mention.key),
-            finding.mention.citation.reference(tongue.language),
+            _article(finding, tongue),
             _verdict(finding, tongue),
             finding.mention.expects[tongue.language],
         )
@@ -75,6 +75,7 @@ def _check_list(groups: Sequence[tuple[Group, tuple[Finding, ...]]], tongue: Ton
         element("caption", element("span", caption)),
         element("thead", head),
         [_group(group, findings, tongue) for group, findings in groups],
+        class_="wide",
     )
     return scrolled(table, caption)
 
@@ -93,7 +94,7 @@ def _group(group: Group, findings: tuple[Finding, ...], tongue: Tongue) -> Marku
         element(
             "tr",
             element("th", finding.mention.label[tongue.language], scope="row"),
-            element("td", finding.mention.citation.reference(tongue.language)),
+            element("td", _article(finding, tongue)),
             element("td", _verdict(finding, tongue)),
             element("td", _quoted(finding, tongue)),
             class_=None if finding.good else "off",
@@ -101,6 +102,11 @@ def _group(group: Group, findings: tuple[Finding, ...], tongue: Tongue) -> Marku
         for finding in findings
     ]
     return element("tbody", head, rows)
+
+
+def _article(finding: Finding, tongue: Tongue) -> str:
+    """The article, kept on one line."""
+    return finding.mention.citation.reference(tongue.language).replace(" ", "\u00a0")
 
 
 def _verdict(finding: Finding, tongue: Tongue) -> Markup:

@@ -33,7 +33,8 @@ def instruction_page(
     by_key = {section.key: section for section in sections}
     who = by_key.get("who")
     head = tongue.masthead(title, tongue.say("pages.instruction_under"), lock_drawing(None, tongue))
-    main = [_section(s, "s") for s in sections if s.key not in ("who", *_BESIDE)]
+    what = _section(by_key["what"], "s") if "what" in by_key else None
+    rest = [_section(section, "s") for section in sections if section.key not in ("who", "what", *_BESIDE)]
     aside = [_section(by_key[key], "b") for key in _BESIDE if key in by_key]
     orders = element("div", [element("p", line.text) for line in who.lines]) if who else None
     body = joined(
@@ -41,7 +42,8 @@ def instruction_page(
         element(
             "main",
             orders,
-            element("div", element("div", main), element("aside", aside, class_="aside"), class_="cols"),
+            element("div", element("div", what), element("aside", aside, class_="aside"), class_="cols"),
+            element("div", rest, class_="rest"),
             _signing(digest, signers, tongue),
         ),
     )

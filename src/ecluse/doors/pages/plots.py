@@ -68,14 +68,10 @@ def _parts(kind: KindReconciliation) -> dict[str, int]:
 
 def _bar(kind: KindReconciliation, tongue: Tongue) -> Markup:
     parts = _parts(kind)
-    whole = max(1, sum(parts.values()))
     shapes: list[Content] = [element("rect", class_="f-none", width=_WIDE, height=16)]
     start = 0.0
-    for name, rows in parts.items():
-        # A part too small to see is drawn three units wide: a single unexplained row must show.
-        wide = max(3.0, rows * _WIDE / whole) if rows else 0.0
-        start = min(start, _WIDE - wide)
-        if rows:
+    for name, wide in _widths(parts).items():
+        if wide:
             shapes.append(_filled(name, start, wide, 16))
         start += wide
     spoken = ", ".join(
@@ -85,6 +81,16 @@ def _bar(kind: KindReconciliation, tongue: Tongue) -> Markup:
         "svg", element("title", tongue.kind(kind.kind)), element("desc", spoken), shapes,
         viewBox=f"0 0 {_WIDE} 16", preserveAspectRatio="none", role="img",
     )  # fmt: skip
+
+
+def _widths(parts: dict[str, int]) -> dict[str, float]:
+    """How wide each part is drawn; one too small to see takes three units from the widest, since a single lost row must show."""
+    whole = max(1, sum(parts.values()))
+    widths = {name: max(3.0, rows * _WIDE / whole) if rows else 0.0 for name, rows in parts.items()}
+    widest = max(widths, key=widths.__getitem__)
+    if sum(parts.values()):
+        widths[widest] -= sum(widths.values()) - _WIDE
+    return widths
 
 
 def _filled(part: str, x: float, wide: float, high: int) -> Markup:
@@ -99,7 +105,10 @@ def _filled(part: str, x: float, wide: float, high: int) -> Markup:
         "unexplained": f"M{x:.1f} 0L{x + wide:.1f} {high}M{x:.1f} {high}L{x + wide:.1f} 0",
     }
     return joined(
-        shape, element("path", class_="s-out", d=lines[part], opacity="0.55") if part in lines else None
+        shape,
+        element("path", class_="s-out", d=lines[part], opacity="0.55")
+        if part in lines and wide >= 8
+        else None,
     )
 
 

@@ -34,6 +34,9 @@ _FIRST = frozenset(
         "interpretation",
         "amount",
         "quantity",
+        "date",
+        "time",
+        "site",
     }
 )
 """The fields that a biologist looks at first."""
@@ -105,7 +108,7 @@ def _contents(patients: Sequence[PatientPair], tongue: Tongue) -> Markup:
         (
             number,
             element("a", patient.id, href=f"#p{number}"),
-            "; ".join(_reason(reason, tongue) for reason in patient.reasons),
+            " · ".join(_reason(reason, tongue) for reason in patient.reasons),
             tongue.number(len(patient.records)),
             _verdict(patient.verdict, tongue),
         )
@@ -144,7 +147,14 @@ def _request(records: Sequence[RecordPair], tongue: Tongue) -> Markup:
     kinds = [
         _lines(kind, list(group), tongue) for kind, group in groupby(others, key=lambda record: record.kind)
     ]
-    return joined(title, _record(request, tongue) if request else None, kinds)
+    told = None
+    if request is not None:
+        told = (
+            _lines("request", [request], tongue)
+            if request.verdict is Verdict.EQUAL
+            else _record(request, tongue)
+        )
+    return joined(title, told, kinds)
 
 
 def _lines(kind: str, records: Sequence[RecordPair], tongue: Tongue) -> Markup:

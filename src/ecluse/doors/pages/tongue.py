@@ -135,6 +135,7 @@ class Tongue:
             element("thead", element("tr", head)),
             element("tbody", lines),
             foot,
+            class_="wide" if len(columns) > 2 else None,
         )
         return scrolled(table, caption)
 
