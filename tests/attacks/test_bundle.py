@@ -61,7 +61,7 @@ def hints(octets: bytes) -> list[range]:
     return places
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.sampled_from(sorted(set(FILES) - OF_NO_MATTER)), st.integers(0, 1 << 30), st.integers(1, 255))
 def test_every_altered_byte_is_seen(name: str, place: int, change: int) -> None:
     """One byte altered anywhere in a bundle makes it KO or refused, but for the key ids that the format calls hints; nothing breaks."""
@@ -72,7 +72,7 @@ def test_every_altered_byte_is_seen(name: str, place: int, change: int) -> None:
     assert not holding or any(place in hint for hint in hints(FILES[name])) or name == "ledger/policy.json"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 1 << 30), st.integers(1, 255))
 def test_the_bundle_s_own_policy_is_not_believed(place: int, change: int) -> None:
     """However the bundle's own policy is altered, the laboratory's is the one that judges; without it, an altered key is KO."""
@@ -83,7 +83,7 @@ def test_the_bundle_s_own_policy_is_not_believed(place: int, change: int) -> Non
     judged(files, trust=None)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(sorted(set(FILES) - OF_NO_MATTER)), st.binary(max_size=80))
 def test_a_file_of_anything_breaks_nothing(name: str, octets: bytes) -> None:
     """A file replaced by any octets is KO or refused, with a sentence and no traceback."""
@@ -91,7 +91,7 @@ def test_a_file_of_anything_breaks_nothing(name: str, octets: bytes) -> None:
     judged(FILES | {name: octets}, trust=None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=4),
@@ -223,12 +223,12 @@ def test_a_rule_broken_by_whoever_writes_the_ledger_is_seen(
 
 def test_a_lone_signature_does_not_make_two() -> None:
     """The envelope of a document signed by two, with one signature struck out, is KO."""
-    for type, step in (
+    for kind, step in (
         ("agreement", "agreement"),
         ("erasure", "erasure"),
         ("reconciliation", "reconciliation"),
     ):
-        name = next(name for name, octets in FILES.items() if f"ecluse.{type}".encode() in octets)
+        name = next(name for name, octets in FILES.items() if f"ecluse.{kind}".encode() in octets)
         envelope = json.loads(FILES[name])
         for signature in envelope["signatures"]:
             less = json.dumps(envelope | {"signatures": [signature]}, separators=(",", ":")).encode()
@@ -271,11 +271,18 @@ def test_a_bundle_is_the_same_in_a_folder_and_in_a_zip(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["../evil", "/etc/passwd", "documents/../../evil", "C:\\evil", "documents\\x", "ledger/entries.jsonl\0.txt", "people/p-1.json/x", "roots/.pub", "notes.txt", "roots/é.pub"],
+    ["../evil", "/etc/passwd", "documents/../../evil", "C:\\evil", "documents\\x", "people/p-1.json/x", "roots/.pub", "notes.txt", "roots/é.pub"],
 )  # fmt: skip
 def test_no_name_leads_elsewhere(tmp_path: Path, name: str) -> None:
     """A name that climbs out, is absolute, or is simply not a bundle's is refused before anything is read."""
     assert refusal(archive(tmp_path / "slip.zip", FILES | {name: b"x"})) == "bundle/unknown-name"
+
+
+def test_a_name_ends_where_it_ends(tmp_path: Path) -> None:
+    """A name that would be another's once cut at its NUL is refused as the same name twice."""
+    place = archive(tmp_path / "nul.zip", FILES | {"README.md": b"x", "report.html": b"x"})
+    place.write_bytes(place.read_bytes().replace(b"report.html", b"README.md\0x"))
+    assert refusal(place) == "bundle/duplicate-name"
 
 
 def test_a_link_leads_nowhere(tmp_path: Path) -> None:
@@ -324,10 +331,10 @@ def test_a_lie_about_a_size_is_not_believed(tmp_path: Path) -> None:
         assert refusal(place) == "bundle/unreadable"
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.integers(0, 1 << 30), st.integers(1, 255))
+@settings(max_examples=80, deadline=None)
+@given(place=st.integers(0, 1 << 30), change=st.integers(1, 255))
 def test_a_damaged_zip_is_refused_or_ko(
-    place: int, change: int, tmp_path_factory: pytest.TempPathFactory
+    tmp_path_factory: pytest.TempPathFactory, place: int, change: int
 ) -> None:
     """One byte altered anywhere in the ZIP file is KO, refused, or changes nothing that is read; never a traceback."""
     target = tmp_path_factory.getbasetemp() / "damaged.zip"
@@ -339,7 +346,10 @@ def test_a_damaged_zip_is_refused_or_ko(
             whole_still = {name: bundle.read(name) for name in bundle.sizes if name != "README.md"}
             assert not holds(verify_bundle(bundle, trust=TRUST)) or whole_still.items() <= FILES.items()
     except Refusal as refused:
-        assert refused.exit == 9
+        code = refused.exit
+    else:
+        code = 9
+    assert code == 9
 
 
 def test_what_is_no_bundle_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

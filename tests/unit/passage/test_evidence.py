@@ -1,0 +1,670 @@
+"""The steps after the ledger's, one by one: what each refuses, what it skips, and what it says that it examined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from ecluse.base.words import LANGUAGES
+from ecluse.passage.acts import KEY_RESURRECTED
+from ecluse.passage.evidence import STEPS, holds, steps, verify_bundle
+from ecluse.passage.migration import Act
+from ecluse.proof.bundle import bundle_of
+from ecluse.proof.canonical import canonical_json
+from ecluse.proof.evidence import KO, OK, SKIPPED, export_ledger
+from ecluse.proof.sign import sign_document
+from tests.documents import AGREEMENT, BIOLOGIST, DPO, ENGINEER, REPRESENTATIVE, SECOND
+from tests.dossiers import NEW, NOON, OLD, Told, outcomes, seeded, whole
+
+DAY = timedelta(days=1)
+
+
+def terms(**changes: object) -> Told:
+    """A past in which everything is signed and nothing has run."""
+    told = Told()
+    told.terms(**changes)
+    return told
+
+
+def extracted(**changes: object) -> Told:
+    """A past up to the extraction, told otherwise."""
+    told = terms()
+    told.begin()
+    told.read()
+    told.extract(**changes)  # type: ignore[arg-type]
+    return told
+
+
+def loaded() -> Told:
+    """A past up to the loading."""
+    told = extracted()
+    told.hand_over()
+    told.load()
+    return told
+
+
+def reconciled(**changes: object) -> Told:
+    """A past up to the acceptance, its reconciliation told otherwise."""
+    told = loaded()
+    told.accept(told.reconcile(**changes))  # type: ignore[arg-type]
+    return told
+
+
+def test_an_honest_passage_holds() -> None:
+    """Every step of an honest passage is OK, numbered in one sequence, and says in both languages how many things it examined."""
+    judged = verify_bundle(bundle_of(whole().bundle()), trust=whole().trust())
+    assert [(step.number, step.name, step.outcome) for step in judged] == [
+        (number, name, OK) for number, name in enumerate(steps(), start=1)
+    ]
+    assert holds(judged)
+    for step in judged:
+        assert step.examined > 0, step.name
+        for language in LANGUAGES:
+            assert str(step.examined) in step.said.message(language)
+            assert step.title(language)
+
+
+def test_nothing_to_examine_is_skipped() -> None:
+    """A ledger that tells of no migration gives SKIPPED from its documents on, never OK."""
+    told = Told()
+    told.note("watched", by=OLD, subject="s")
+    judged = told.judged()
+    assert judged.pop("people") == OK
+    assert {judged[name] for name, _ in STEPS if name in judged} == {SKIPPED}
+
+
+def test_a_ledger_that_does_not_hold_tells_nothing() -> None:
+    """When an entry was altered, none of what the ledger tells is judged."""
+    files = whole().bundle()
+    files["ledger/entries.jsonl"] = files["ledger/entries.jsonl"].replace(b"m-1", b"m-2", 1)
+    judged = outcomes(files)
+    assert judged["heads against entries"] == "ledger/altered"
+    assert {judged[name] for name, _ in STEPS} == {SKIPPED}
+
+
+def forged_name(files: dict[str, bytes]) -> None:
+    """Renames a document."""
+    name = next(name for name in files if name.startswith("documents/"))
+    files[f"documents/{'0' * 64}.dsse.json"] = files.pop(name)
+
+
+def rewritten(files: dict[str, bytes]) -> None:
+    """Writes a document in another way, the same value."""
+    name = next(name for name in files if name.startswith("documents/"))
+    files[name] = files[name].replace(b'":', b'": ', 1)
+
+
+def no_payload(files: dict[str, bytes]) -> None:
+    """Makes a document something else than an envelope."""
+    files[next(name for name in files if name.startswith("documents/"))] = b"{}"
+
+
+def bad_base64(files: dict[str, bytes]) -> None:
+    """Makes a payload no base64."""
+    files[next(name for name in files if name.startswith("documents/"))] = b'{"payload":"?"}'
+
+
+def unnamed(files: dict[str, bytes]) -> None:
+    """Adds a document that nothing names."""
+    envelope = sign_document(b"x", type="agreement", keys=[seeded("p-7f3a")])
+    files["documents/2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881.dsse.json"] = envelope
+
+
+def lacking(files: dict[str, bytes]) -> None:
+    """Removes a document."""
+    del files[next(name for name in files if name.startswith("documents/"))]
+
+
+def no_manifest(files: dict[str, bytes]) -> None:
+    """Removes the manifest."""
+    del files["manifests/m-1.dsse.json"]
+
+
+def other_manifest(files: dict[str, bytes]) -> None:
+    """Puts a document in the manifest's place."""
+    files["manifests/m-1.dsse.json"] = files[next(name for name in files if name.startswith("documents/"))]
+
+
+@pytest.mark.parametrize(
+    ("touch", "code"),
+    [
+        (forged_name, "bundle/document-altered"),
+        (rewritten, "bundle/document-altered"),
+        (no_payload, "bundle/document-altered"),
+        (bad_base64, "bundle/document-altered"),
+        (unnamed, "bundle/document-unnamed"),
+        (lacking, "bundle/document-lacking"),
+        (no_manifest, "bundle/document-lacking"),
+        (other_manifest, "bundle/document-altered"),
+    ],
+)
+def test_documents_are_the_ones_named(touch: Callable[[dict[str, bytes]], None], code: str) -> None:
+    """A document that is altered, renamed, rewritten, added or taken away is KO."""
+    files = whole().bundle()
+    touch(files)
+    assert outcomes(files)["documents"] == code
+
+
+def test_a_forgotten_body_excuses_no_more_documents_than_it_could_name() -> None:
+    """Once an entry's body is forgotten, the document that it named is no longer too many, and the entry is no longer judged."""
+    told = whole()
+    told.ledger.forget(2)  # the classification's
+    judged = told.judged()
+    assert judged["documents"] == OK
+    assert (judged["codes"], judged["order"]) == ("bundle/not-in-force", OK)
+
+
+def test_a_migration_whose_drafting_is_forgotten_is_not_judged() -> None:
+    """Without the body that names its instruction, a migration's runs are no longer examined, and its order still is."""
+    told = whole()
+    for seq in range(told.ledger.size):
+        told.ledger.forget(seq)
+    judged = told.judged()
+    assert judged["order"] == OK
+    assert {
+        judged[name]
+        for name in (
+            "agreement",
+            "instruction",
+            "codes",
+            "recipient",
+            "extraction",
+            "erasure",
+            "time to live",
+            "limits",
+            "reconciliation",
+        )
+    } == {SKIPPED}
+
+
+def test_bodies_forgotten_by_halves_are_passed_over() -> None:
+    """Entries of a run whose own bodies are forgotten are passed over where their body is needed, and nowhere else."""
+    told = whole()
+    acts = [row.leaf.split(b'"')[3].decode() for row in told.records.rows]
+    for act in (Act.INSTRUCT, Act.EXTRACT, Act.DEPOSIT, Act.HAND_OVER, Act.RECONCILE, Act.ERASE):
+        told.ledger.forget(acts.index(act.value))
+    judged = told.judged()
+    assert {judged[name] for name in ("instruction", "order", "hand-over", "time to live")} == {OK}
+    assert {judged[name] for name in ("extraction", "reconciliation", "limits")} == {SKIPPED}
+
+
+def test_a_run_after_a_forgotten_manifest_is_still_chained_by_number() -> None:
+    """After a forgotten extraction, the next one keeps its place in the sequence."""
+    told = extracted()
+    told.ledger.forget(told.ledger.size - 1)
+    told.hand_over()
+    told.begin("m-2")
+    told.read("m-2")
+    told.extract("m-2")
+    assert told.judged()["extraction"] == OK
+
+
+def test_keys_are_certified() -> None:
+    """A person or machine whose certificate another root signed, says another name, role or purpose, or is no certificate, is KO."""
+    stranger = Told()
+    stranger.roots[OLD] = seeded("stranger")
+    cases: list[tuple[Callable[[Told], object], str]] = [
+        (lambda told: told.people.update({DPO.id: stranger.certified(DPO.id, role="dpo", root=OLD)}), "bundle/person-malformed"),
+        (lambda told: told.people.update({DPO.id: told.people[SECOND.id]}), "bundle/person-malformed"),
+        (lambda told: told.roles.update({DPO.id: "biologist"}), "bundle/person-malformed"),
+        (lambda told: told.roles.update({DPO.id: "wizard"}), "bundle/person-malformed"),
+        (lambda told: told.people.update({DPO.id: told.certified(DPO.id, role="dpo", root=OLD, purpose="other")}), "bundle/person-malformed"),
+        (lambda told: told.people.update({DPO.id: b"{}"}), "sign/envelope-malformed"),
+        (lambda told: told.people.update({DPO.id: told.certified(DPO.id, role="dpo", root=OLD, key=seeded(SECOND.id).public.encode())}), "bundle/shared-key"),
+        (lambda told: told.people.pop(BIOLOGIST.id), "bundle/unknown-actor"),
+        (lambda told: told.people.update({BIOLOGIST.id: told.certified(BIOLOGIST.id, role="biologist", root=OLD, not_after=NOON)}), "key/cert-expired"),
+        (lambda told: told.agents.update({OLD: told.certified(OLD, role="agent", root=NEW)}), "bundle/person-malformed"),
+        (lambda told: told.agents.update({"nowhere": told.agents[OLD]}), "bundle/person-malformed"),
+    ]  # fmt: skip
+    for change, code in cases:
+        told = whole()
+        change(told)
+        assert told.judged()["people"] == code
+
+
+def test_a_person_s_file_is_named_by_its_person() -> None:
+    """Two persons' files swapped are KO, and so is a file with a field that nobody knows."""
+    files = whole().bundle()
+    first, second = f"people/{DPO.id}.json", f"people/{SECOND.id}.json"
+    swapped = files | {first: files[second], second: files[first]}
+    assert outcomes(swapped)["people"] == "bundle/person-malformed"
+    assert (
+        outcomes(files | {first: files[first].replace(b'"id"', b'"nick":"x","id"')})["people"]
+        == "bundle/person-malformed"
+    )
+
+
+def test_names_may_be_told() -> None:
+    """A bundle that gives people's names verifies as well."""
+    told = whole()
+    files = told.bundle()
+    name = f"people/{DPO.id}.json"
+    assert (
+        outcomes(files | {name: files[name].replace(b',"role"', b',"name":"Maud Kerbrat","role"')})["people"]
+        == OK
+    )
+
+
+def test_another_root_than_the_policy_s() -> None:
+    """A bundle made again with its own roots agrees with itself, and is KO by the laboratory's policy."""
+    told = whole()
+    trust = told.trust()
+    forged = Told()
+    forged.roots = {site: seeded(f"forged {site}") for site in (OLD, NEW)}
+    forged.agents = {site: forged.certified(site, role="agent", root=site) for site in (OLD, NEW)}
+    forged.people = {
+        name: forged.certified(name, role=forged.roles[name], root=OLD) for name in forged.people
+    }
+    forged.terms()
+    forged.passage()
+    assert KO not in forged.judged().values()
+    assert outcomes(forged.bundle(), trust)["people"] == "bundle/another-root"
+
+
+def test_the_agreement_binds_both_parties() -> None:
+    """An agreement signed by one party, or by someone who may not, is KO."""
+    for signers, code in (
+        ((BIOLOGIST.id,), "sign/not-enough-signatures"),
+        ((BIOLOGIST.id, ENGINEER.id), "people/may-not"),
+    ):
+        told = Told()
+        told.sign_agreement(signers=signers)
+        assert told.judged()["agreement"] == code
+
+
+def test_the_agreement_is_complete_and_in_force_at_each_run() -> None:
+    """An agreement with an empty mention, or ended before a gate opens, is KO."""
+    told = Told()
+    told.sign_agreement(text=AGREEMENT.replace("frequency = ", 'frequency = "" # ', 1))
+    assert told.judged()["agreement"] == "agreement/mention-empty"
+    told = terms()
+    told.begin()
+    told.at += 150 * DAY
+    told.read()
+    assert told.judged()["agreement"] == "agreement/mention-expired"
+
+
+def test_a_run_comes_after_the_agreement() -> None:
+    """A run under an instruction whose agreement was signed afterwards, or never, is KO."""
+    never = terms()
+    never.sign_instruction(
+        agreement="sha256:" + "9" * 64, codes="sha256:" + "8" * 64, certificate="sha256:" + "7" * 64
+    )
+    never.begin()
+    assert never.judged()["agreement"] == "bundle/not-in-force"
+
+
+def test_the_order_of_the_table() -> None:
+    """A step out of order, a migration drafted twice or never, and a gate opened while another is open, are KO."""
+    early = terms()
+    early.begin()
+    early.extract()
+    early.hand_over()
+    early.note(Act.OPEN_SOURCE.value)
+    assert early.judged()["order"] == "migration/not-now"
+    twice = terms()
+    twice.begin()
+    twice.begin()
+    assert twice.judged()["order"] == "migration/not-now"
+    never = terms()
+    never.note(Act.OPEN_SOURCE.value)
+    assert never.judged()["order"] == "migration/unknown"
+    both = terms()
+    both.begin("m-1")
+    both.begin("m-2")
+    both.note(Act.OPEN_SOURCE.value, subject="m-1")
+    both.note(Act.OPEN_SOURCE.value, subject="m-2")
+    assert both.judged()["order"] == "migration/gate-open"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"signers": (ENGINEER.id,)}, "instruction/threshold-not-reached"),
+        ({"signers": (SECOND.id,)}, "instruction/no-biologist"),
+        ({"replace": {"not_before = 2026-11-20": "not_before = 2026-11-24"}}, "instruction/not-yet-valid"),
+        ({"replace": {"not_after = 2026-12-15": "not_after = 2026-11-22"}}, "instruction/expired"),
+        ({"noted": False}, "bundle/not-in-force"),
+        ({"version": 2}, "bundle/disagrees"),
+        ({"supersedes": 3}, "bundle/entry-unreadable"),
+        ({"version": "1"}, "bundle/entry-unreadable"),
+        ({"version": True}, "bundle/entry-unreadable"),
+    ],
+)
+def test_the_instruction_authorises_each_run(changes: dict[str, object], code: str) -> None:
+    """An instruction signed by too few or the wrong people, out of time, not in force or noted otherwise, is KO when it is run."""
+    told = terms(**changes)
+    told.begin()
+    assert told.judged()["instruction"] == code
+
+
+def test_an_instruction_is_used_up() -> None:
+    """One run more than the instruction allows is KO."""
+    told = terms(replace={"runs = 3": "runs = 1"})
+    told.begin("m-1")
+    assert told.judged()["instruction"] == OK
+    told.begin("m-2")
+    assert told.judged()["instruction"] == "instruction/used-up"
+
+
+def test_a_run_names_its_instruction() -> None:
+    """A run instructed under another instruction than it was drafted under is KO."""
+    told = terms()
+    told.begin(instruction="sha256:" + "0" * 64)
+    assert told.judged()["instruction"] == "bundle/disagrees"
+
+
+def test_a_superseded_instruction_is_not_run() -> None:
+    """A run under an instruction that a later one replaces is KO."""
+    told = terms()
+    old = told.instruction
+    told.note(
+        "instruction.signed", by=BIOLOGIST.id, subject="another", document=old, version=1, supersedes=old
+    )
+    told.begin()
+    assert told.judged()["instruction"] == "instruction/superseded"
+
+
+def test_a_revoked_instruction_is_not_run() -> None:
+    """A run after the revocation is KO; a revocation by someone who may not, or of another instruction, is KO; a forgotten one counts."""
+    told = terms()
+    told.revoke()
+    assert told.judged()["documents"] == OK
+    told.begin()
+    assert told.judged()["instruction"] == "instruction/revoked"
+    told.ledger.forget(4)
+    assert told.judged()["instruction"] == "instruction/revoked"
+    stranger = terms()
+    stranger.begin()
+    stranger.revoke(signers=(ENGINEER.id,))
+    assert stranger.judged()["instruction"] == "people/may-not"
+    other = terms()
+    other.begin()
+    other.revoke(instruction="sha256:" + "0" * 64)
+    assert other.judged()["instruction"] == "bundle/disagrees"
+
+
+def test_codes_are_a_biologist_s() -> None:
+    """A classification that no biologist signed, or signed after the run, is KO."""
+    told = Told()
+    told.sign_codes(signers=(SECOND.id,))
+    assert told.judged()["codes"] == "codes/not-signed"
+    late = terms()
+    late.sign_instruction(
+        agreement=late.agreement_of(late.instruction),
+        codes="sha256:" + "8" * 64,
+        certificate="sha256:" + "7" * 64,
+    )
+    late.begin()
+    assert late.judged()["codes"] == "bundle/not-in-force"
+
+
+def test_the_recipient_is_compared_first() -> None:
+    """A recipient compared after the run or never, certified by no root or out of its period, is KO."""
+    told = Told()
+    agreement, codes, certificate = told.sign_agreement(), told.sign_codes(), told.certify_recipient()
+    told.sign_instruction(agreement=agreement, codes=codes, certificate=certificate)
+    told.begin()
+    told.compare(certificate)
+    assert told.judged()["recipient"] == "recipient/not-compared"
+
+
+@pytest.mark.parametrize(
+    ("root", "days", "code"), [("elsewhere", 90, "recipient/not-certified"), (NEW, 0, "key/cert-expired")]
+)
+def test_the_recipient_is_certified(root: str, days: int, code: str) -> None:
+    """A recipient's certificate is signed by a known root and holds at the run."""
+    told = Told()
+    told.roots["elsewhere"] = seeded("elsewhere")
+    certificate = told.certify_recipient(root=root, until=NOON + timedelta(days=days))
+    told.compare(certificate)
+    told.sign_instruction(agreement=told.sign_agreement(), codes=told.sign_codes(), certificate=certificate)
+    told.begin()
+    del told.roots["elsewhere"]
+    assert told.judged()["recipient"] == code
+
+
+def test_a_recipient_s_certificate_is_one() -> None:
+    """A document that is no certificate cannot certify a recipient, and a certificate that is lacking neither."""
+    told = Told()
+    agreement, codes = told.sign_agreement(), told.sign_codes()
+    told.compare(codes)
+    told.sign_instruction(agreement=agreement, codes=codes, certificate=codes)
+    told.begin()
+    assert told.judged()["recipient"] == "sign/other-type"
+    told = terms()
+    told.begin()
+    for name in [name for name, octets in told.files.items() if b"keycert" in octets]:
+        del told.files[name]
+    assert told.judged()["recipient"] == "bundle/document-lacking"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"signer": NEW}, "bundle/not-theirs"),
+        ({"signer": ENGINEER.id}, "bundle/not-theirs"),
+        ({"manifest": {"migration": "m-2"}}, "bundle/disagrees"),
+        ({"manifest": {"recipient": "0" * 64}}, "bundle/disagrees"),
+        ({"manifest": {"sequence": 2}}, "bundle/disagrees"),
+        ({"manifest": {"previous": "sha256:" + "0" * 64}}, "bundle/disagrees"),
+        ({"manifest": {"created": "today"}}, "bundle/disagrees"),
+        ({"manifest": {"created": "2026-11-23T12:00:00"}}, "bundle/disagrees"),
+        ({"manifest": {"expires": "2027-11-23T12:00:00+00:00"}}, "bundle/disagrees"),
+        ({"manifest": {"parts": []}}, "parcel/manifest-malformed"),
+        ({"sequence": 2}, "bundle/disagrees"),
+        ({"parts": 2}, "bundle/disagrees"),
+        ({"instruction": "sha256:" + "0" * 64}, "bundle/disagrees"),
+    ],
+)
+def test_each_extraction_has_its_manifest(changes: dict[str, object], code: str) -> None:
+    """A manifest of another machine, migration, recipient, place in the sequence or life than its extraction's is KO."""
+    assert extracted(**changes).judged()["extraction"] == code
+
+
+def test_manifests_are_chained() -> None:
+    """A second manifest that does not name the first is KO, and one that is lacking too."""
+    told = extracted()
+    told.hand_over()
+    told.begin("m-2")
+    told.read("m-2")
+    told.extract("m-2", manifest={"previous": ""})
+    assert told.judged()["extraction"] == "bundle/disagrees"
+    del told.files["manifests/m-1.dsse.json"]
+    assert told.judged()["extraction"] == "bundle/document-lacking"
+
+
+def test_only_one_site_may_be_both() -> None:
+    """Where the only machine known is the recipient's own, its manifest counts as the source's."""
+    told = Told()
+    del told.agents[OLD]
+    told.terms()
+    told.begin()
+    told.read()
+    told.extract(signer=NEW)
+    assert told.judged()["extraction"] == OK
+
+
+def test_what_is_handed_over_is_what_was_extracted() -> None:
+    """A parcel of another manifest, handed over too late, or loaded without a hand-over, is KO."""
+    told = extracted()
+    told.hand_over(manifest="sha256:" + "0" * 64)
+    assert told.judged()["hand-over"] == "bundle/disagrees"
+    told = extracted()
+    told.at += 15 * DAY
+    told.hand_over()
+    assert told.judged()["hand-over"] == "parcel/expired"
+    told = extracted()
+    told.load()
+    assert told.judged()["hand-over"] == "bundle/not-in-force"
+
+
+def test_a_hand_over_of_an_unknown_manifest_is_left_to_the_extraction_step() -> None:
+    """Where no extraction was told, the hand-over alone says nothing of a manifest."""
+    told = terms()
+    told.begin()
+    told.latest["m-1"] = "sha256:" + "0" * 64
+    told.hand_over()
+    assert told.judged()["hand-over"] == OK
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"signers": (BIOLOGIST.id,)}, "sign/not-enough-signatures"),
+        ({"signers": (NEW,)}, "sign/not-enough-signatures"),
+        ({"signers": (NEW, ENGINEER.id)}, "bundle/not-theirs"),
+        ({"unexplained": 2}, "bundle/unexplained"),
+        ({"unexplained": None}, "bundle/unexplained"),
+        ({"failed": ["patient: rows"]}, "bundle/unexplained"),
+        ({"kind": {"unexplained": 1}}, "bundle/unexplained"),
+        ({"kind": {"loaded": 7}}, "bundle/unexplained"),
+        ({"kind": {"seen": 11}}, "bundle/unexplained"),
+        ({"kind": {"excluded": "all"}}, "bundle/unexplained"),
+        ({"kind": {"checks": [{"name": "rows", "outcome": "failed"}]}}, "bundle/unexplained"),
+    ],
+)
+def test_the_reconciliation_accepted_explains_everything(changes: dict[str, object], code: str) -> None:
+    """A reconciliation without the target's or the biologist's signature, or that leaves a row unexplained by its own counts, is KO."""
+    assert reconciled(**changes).judged()["reconciliation"] == code
+
+
+def test_only_the_last_reconciliation_is_accepted() -> None:
+    """Accepting another reconciliation than the last, one made before a later loading, or in another's name, is KO."""
+    told = loaded()
+    first = told.reconcile()
+    told.reconcile(groups=[["another"]])
+    told.accept(first)
+    assert told.judged()["reconciliation"] == "bundle/disagrees"
+    told = loaded()
+    first = told.reconcile()
+    told.load()
+    told.accept(first)
+    assert told.judged()["reconciliation"] == "bundle/disagrees"
+    told = loaded()
+    told.accept(told.reconcile(), by=SECOND.id)
+    assert told.judged()["reconciliation"] == "bundle/not-theirs"
+
+
+def test_an_acceptance_whose_finding_is_forgotten_is_held_to_its_document() -> None:
+    """When the body that noted the reconciliation is forgotten, the document accepted is still judged."""
+    told = reconciled()
+    told.ledger.forget(told.ledger.size - 2)
+    assert told.judged()["reconciliation"] == OK
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"signers": (NEW,)}, "sign/not-enough-signatures"),
+        ({"manifest": "sha256:" + "0" * 64}, "bundle/disagrees"),
+        ({"migration": "m-2"}, "bundle/disagrees"),
+        ({"why": "expired"}, OK),
+        ({"places": []}, "bundle/disagrees"),
+        ({"places": [{"site": OLD, "method": "key-destroyed"}]}, "bundle/tombstone-lacking"),
+    ],
+)
+def test_the_certificate_of_erasure_is_held_to_the_ledger(changes: dict[str, object], code: str) -> None:
+    """A certificate signed by one site, of another migration or parcel, of no place, or of a key without tombstone, is KO."""
+    told = reconciled()
+    told.destroy()
+    told.erase(**changes)  # type: ignore[arg-type]
+    assert told.judged()["erasure"] == code
+
+
+def test_the_parcel_s_key_is_dead_when_all_is_over() -> None:
+    """When every extraction under an instruction is erased, the recipient's key has its tombstone, whatever the certificate lists."""
+    told = reconciled()
+    told.erase(places=[{"site": OLD, "what": "parcel", "method": "files-deleted"}])
+    assert told.judged()["erasure"] == "bundle/tombstone-lacking"
+    other = whole()
+    other.begin("m-2")
+    other.read("m-2")
+    other.extract("m-2")
+    assert other.judged()["erasure"] == OK
+
+
+def test_a_migration_stopped_before_reading_is_erased_without_manifest() -> None:
+    """A migration revoked before its source was read has a certificate that names no manifest, and is OK."""
+    told = terms()
+    told.begin()
+    told.note(Act.REVOKE.value, by=DPO.id)
+    told.destroy()
+    told.erase(why="revoked")
+    told.note(KEY_RESURRECTED, by=NEW, subject="parcel-1", site=NEW)
+    judged = verify_bundle(bundle_of(told.bundle()))
+    erasure = next(step for step in judged if step.name == "erasure")
+    assert (erasure.outcome, "1 risen" in erasure.detail) == (OK, True)
+
+
+def test_an_entry_swapped_for_another_document_is_told() -> None:
+    """A document whose name is another's is altered, wherever it is read."""
+    told = reconciled()
+    told.destroy()
+    told.erase()
+    files = told.bundle()
+    recons = [name for name, octets in files.items() if b"ecluse.reconciliation" in octets]
+    forged = Told()
+    forged.terms()
+    document = forged.keep("reconciliation", b"{}", NEW, BIOLOGIST.id)
+    agreement = forged.keep("agreement", b"x = 1", BIOLOGIST.id, REPRESENTATIVE.id)
+    for place, digest, step in (
+        (recons[0], document, "reconciliation"),
+        (agreements(files), agreement, "agreement"),
+    ):
+        envelope = forged.files[f"documents/{digest.removeprefix('sha256:')}.dsse.json"]
+        judged = outcomes(files | {place: envelope})
+        assert (judged["documents"], judged[step]) == ("bundle/document-altered", "bundle/document-altered")
+
+
+def agreements(files: dict[str, bytes]) -> str:
+    """The agreement's file."""
+    return next(name for name, octets in files.items() if b"ecluse.agreement" in octets)
+
+
+def test_nothing_is_kept_beyond_its_time() -> None:
+    """A migration read and not erased is KO a day after its time to live, and one erased late too; within it, it is counted as waiting."""
+    told = loaded()
+    told.at += 14 * DAY
+    told.note("watched", by=OLD, subject="s")
+    assert told.judged()["time to live"] == OK
+    told.note("watched", by=OLD, subject="s", after=DAY)
+    assert told.judged()["time to live"] == "bundle/kept-too-long"
+    late = reconciled()
+    late.at += 16 * DAY
+    late.destroy()
+    late.erase()
+    assert late.judged()["time to live"] == "bundle/kept-too-long"
+
+
+def test_a_certificate_says_its_limits() -> None:
+    """A certificate that says nothing of what it does not cover is KO."""
+    told = reconciled()
+    told.destroy()
+    told.erase(not_covered=["nothing"])
+    assert told.judged()["limits"] == "bundle/disagrees"
+
+
+def test_a_ledger_of_another_s_making_is_refused_without_a_traceback() -> None:
+    """Entries whose bodies lack what their act needs are KO, in words."""
+    told = terms()
+    told.note(Act.DRAFT.value, subject="m-1")
+    told.note(Act.INSTRUCT.value, subject="m-1")
+    judged = told.judged()
+    assert judged["agreement"] == "bundle/entry-unreadable"
+    assert judged["instruction"] == "bundle/entry-unreadable"
+
+
+def test_an_empty_ledger_is_skipped() -> None:
+    """A ledger of nothing, and no key, leaves nothing to examine."""
+    judged = outcomes(export_ledger(Told().ledger))
+    assert {judged[name] for name, _ in STEPS} == {SKIPPED}
+
+
+def test_a_person_s_certificate_is_written_as_an_envelope() -> None:
+    """A person's file whose certificate is a text is KO."""
+    files = whole().bundle()
+    files[f"people/{DPO.id}.json"] = canonical_json({"id": DPO.id, "role": "dpo", "keycert": "x"})
+    assert outcomes(files)["people"] == "bundle/person-malformed"
