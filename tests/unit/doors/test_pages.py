@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 
 import pytest
@@ -22,111 +20,26 @@ from ecluse.doors.pages import (
     report_page,
     sample_page,
 )
-from ecluse.doors.pages.lock import lock_drawing
-from ecluse.doors.pages.plots import HeatMap, gates_plot
-from ecluse.doors.pages.tongue import Tongue
-from ecluse.passage.erase import Certificate, PlaceErased
-from ecluse.passage.migration import Act, Migration, MigrationState
-from ecluse.passage.reconcile import Check, KindReconciliation, Outcome, Reconciliation
-from ecluse.passage.risk import Risk
-from ecluse.passage.sample import FieldPair, PatientPair, Reason, RecordPair, Sample, Verdict
+from ecluse.passage.migration import Act
+from ecluse.passage.reconcile import Check, Outcome, Reconciliation
+from ecluse.passage.sample import Sample, Verdict
 from ecluse.passage.site import Event
 from ecluse.terms.agreement import check
 from ecluse.terms.instruction import page, parse
 from ecluse.terms.vocabulary import vocabulary
 from tests.documents import AGREEMENT, INSTRUCTION
-
-AT = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
-HOSTILE = "<script>alert('x')</script>\"&<b onload=y>"
-NAME = "m-20261123-abcdef"
-WHOLE = [Act.DRAFT, Act.INSTRUCT, Act.OPEN_SOURCE, Act.CLOSE_SOURCE, Act.EXTRACT, Act.DEPOSIT, Act.HAND_OVER, Act.OPEN_TARGET,
-         Act.CLOSE_TARGET, Act.LOAD, Act.RECONCILE, Act.ERASE]  # fmt: skip
-
-
-def events(acts: list[Act], *, by: str = "p-7f3a") -> tuple[Event, ...]:
-    bodies = {
-        Act.DRAFT: {"instruction": "sha256:11"},
-        Act.EXTRACT: {"manifest": "sha256:22"},
-        Act.RECONCILE: {"document": "sha256:33"},
-        Act.ERASE: {"document": "sha256:44"},
-    }
-    return tuple(
-        Event(n, f"2026-11-23T10:{n:02d}:00+00:00", by, NAME, act.value, bodies.get(act, {}))
-        for n, act in enumerate(acts)
-    )
-
-
-def kind(name: str = "result", **changed: object) -> KindReconciliation:
-    whole = KindReconciliation(
-        kind=name,
-        seen=2010,
-        excluded={"period": 5, "category/HIV": 3},
-        rejected_at_source={"birth_date: date-not-readable": 1},
-        withheld={},
-        sent=2001,
-        rejected_at_target={"unit: too-long": 1},
-        loaded=2000,
-        unexplained=0,
-        checks=(Check("rows", Outcome.PASSED, 2001), Check("analytes", Outcome.SKIPPED, 0)),
-        analytes=(("NA", "mmol/L", (50, 1, 2), (50, 1, 2)), ("GLY", "g/L", (7, 0, 0), (7, 0, 0))),
-    )
-    return replace(whole, **changed)  # type: ignore[arg-type]
-
-
-def reconciled(*kinds: KindReconciliation, unexplained: int = 0) -> Reconciliation:
-    groups = (("result", "01", "2019-11", 1500, 0, 0), ("result", "02", "2020-02", 501, 3, unexplained))
-    return Reconciliation(
-        kinds or (kind(),), (*groups, ("patient", "-", "-", 9, 0, 0), ("result", "02", "2020-03", 0, 2, 0))
-    )
-
-
-CERTIFICATE = json.loads(
-    Certificate(
-        NAME, "sha256:11", "sha256:00", "sha256:22", "reconciled", "p-7f3a", "ecluse 0.1.0", AT.isoformat(), AT.isoformat(),
-        (
-            PlaceErased("laboratory-new", "parcel key", "key-destroyed", 1, AT.isoformat(), "a decryption was attempted and failed"),
-            PlaceErased("exchange", "parcel", "files-deleted", 9, AT.isoformat(), "a read was attempted and failed"),
-        ),
-    ).encode()
-)  # fmt: skip
-
-
-def story(**changed: object) -> Story:
-    told = {
-        "name": NAME,
-        "events": events(WHOLE),
-        "instruction": parse(INSTRUCTION.encode(), vocabulary=vocabulary()),
-        "reconciliation": reconciled(),
-        "certificate": CERTIFICATE,
-        "people": {"p-7f3a": "Camille Aubert"},
-    }
-    return Story(**(told | changed))  # type: ignore[arg-type]
-
-
-def side_by_side() -> Sample:
-    def fields(*pairs: tuple[str, object, object, Verdict]) -> tuple[FieldPair, ...]:
-        return tuple(FieldPair(*pair) for pair in pairs)  # type: ignore[arg-type]
-
-    equal, off = Verdict.EQUAL, Verdict.DIFFERENT
-    records = (
-        RecordPair("patient", "P1", "", fields(("id", "P1", "P1", equal), ("used_name", HOSTILE, "MARTIN", off)), off),
-        RecordPair("prescriber", "M1", "", fields(("id", "M1", "M1", equal)), equal),
-        RecordPair(
-            "request", "D1", "D1",
-            fields(("id", "D1", "D1", equal), ("urgent", True, True, equal), ("time", datetime.fromisoformat("2020-01-02T03:04:05.000060"), None, Verdict.MISSING),
-                   ("date", date(2020, 1, 2), date(2020, 1, 2), equal), ("site", "", "", equal)), off,
-        ),
-        RecordPair("result", "R1", "D1", fields(("id", "R1", "R1", equal), ("code", "GLY", "GLY", equal), ("unit", "g/L", "mg/L", off)), off),
-        RecordPair("result", "R2", "D1", fields(("id", "R2", None, Verdict.MISSING), ("value", "<0,1", None, Verdict.MISSING)), Verdict.MISSING),
-        RecordPair("result", "R3", "D1", fields(("id", None, "R3", Verdict.ADDED), ("value", None, "7", Verdict.ADDED)), Verdict.ADDED),
-    )  # fmt: skip
-    reasons = (Reason(Risk.CENSORED, 2, ("GLY", "NA", "K", "CL", "CA", "MG")), Reason(Risk.RANDOM, 1))
-    return Sample(
-        20,
-        7,
-        (PatientPair("P1", Risk.CENSORED, reasons, records), PatientPair("P2", Risk.RANDOM, (), ())),
-        ("isolate",),
-    )
+from tests.unit.doors.told import (
+    AT,
+    CERTIFICATE,
+    HOSTILE,
+    NAME,
+    WHOLE,
+    events,
+    kind,
+    reconciled,
+    side_by_side,
+    story,
+)
 
 
 def pages(language: str) -> Iterator[tuple[str, str]]:
@@ -375,55 +288,6 @@ def test_other_migrations_are_left_out() -> None:
     assert "p-0000" not in report_page(story(events=(*events(WHOLE), stranger)), language="en", at=AT)
 
 
-@pytest.mark.parametrize("state", list(MigrationState))
-@pytest.mark.parametrize("gate", [None, "source", "target"])
-def test_the_lock_is_drawn_as_it_stands(state: MigrationState, gate: str | None) -> None:
-    """The drawing says in words which gate is open; both are never drawn open; a stopped migration carries nothing."""
-    drawn = lock_drawing(Migration(NAME, state, gate), Tongue("en"))  # type: ignore[arg-type]
-    said = {
-        None: "both gates are shut",
-        "source": "the source&#x27;s gate is open",
-        "target": "the target&#x27;s gate is open",
-    }
-    assert said[gate] in drawn
-    assert drawn.count('y="2"') == (gate is not None)
-    assert ('class="hull"' in drawn) is (state not in (MigrationState.REVOKED, MigrationState.EXPIRED))
-
-
-def test_the_gates_plot_never_shows_both_open() -> None:
-    """In the plot of the two gates no bar of one overlaps a bar of the other, and a gate still open is drawn to the end."""
-    acts = [*WHOLE[:4], Act.OPEN_SOURCE, Act.OPEN_SOURCE, *WHOLE[3:9]]
-    bars = re.findall(
-        r'class="f-moved" x="([\d.]+)" y="(\d+)" width="([\d.]+)"', gates_plot(events(acts), Tongue("en"))
-    )
-    spans = {y: [(float(x), float(x) + float(w)) for x, at, w in bars if at == y] for y in ("16", "46")}
-    assert Counter(len(each) for each in spans.values()) == {2: 1, 1: 1}
-    assert all(a[1] <= b[0] + 0.1 or b[1] <= a[0] + 0.1 for a in spans["16"] for b in spans["46"])
-    assert gates_plot(events(WHOLE[:3]), Tongue("en")).count('class="f-moved"') == 1
-
-
-def test_months_without_records_have_their_column() -> None:
-    """Between the first and the last month every month has its place, so that a gap shows; the year's sums are the table beside."""
-    heat = HeatMap.of(reconciled(unexplained=2).groups)
-    assert heat.months == ["2019-11", "2019-12", "2020-01", "2020-02", "2020-03"]
-    assert heat.by_year()["02"] == {"2020": 501, "out": 5, "unexplained": 2}
-    assert heat.draw(Tongue("fr")).count("mark-line") == 1
-    assert HeatMap.of(()).months == []
-    long = HeatMap.of(("result", "1", f"{year}-01", 1, 0, 0) for year in range(1900, 2020))
-    assert not re.search(r'width="-', long.draw(Tongue("fr")))
-
-
-def test_a_single_lost_row_shows_in_its_bar() -> None:
-    """One unexplained row among millions is drawn, and counted in words beside the bar."""
-    text = report_page(
-        story(reconciliation=reconciled(kind(seen=5_000_000, loaded=4_999_999, unexplained=1))),
-        language="en",
-        at=AT,
-    )
-    assert re.search(r'class="f-bad" x="[\d.]+" width="3.00"', text)
-    assert "unexplained: 1" in text
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_certificate_says_what_it_does_not_cover(language: str) -> None:
     """The certificate says what, where, how and what was seen after, what is not covered, the standard, and who signed."""
@@ -497,17 +361,8 @@ def test_the_sample_s_page_warns_and_shows_both_sides() -> None:
 def test_one_difference_is_said_in_the_singular() -> None:
     """One record that differs is counted in the words for one."""
     patient = side_by_side().patients[0]
-    one = replace(side_by_side(), patients=(replace(patient, records=patient.records[:2]),))
+    alone = replace(
+        patient.records[3], verdict=Verdict.EQUAL
+    )  # a result whose request the instruction does not name
+    one = replace(side_by_side(), patients=(replace(patient, records=(*patient.records[:2], alone)),))
     assert "record differs or is missing" in sample_page(one, migration=NAME, language="en", at=AT)
-
-
-def test_the_parts_of_a_bar_fill_it_and_none_hides_another() -> None:
-    """However uneven its parts, a bar is filled exactly, and the smallest stand side by side; a bar of nothing is empty."""
-    uneven = kind(seen=9_000_000, sent=8_999_990, loaded=8_999_988, unexplained=1)
-    text = report_page(story(reconciliation=reconciled(uneven)), language="en", at=AT)
-    bar = re.findall(r'class="f-(?:moved|out|rej|bad)" x="([\d.]+)" width="([\d.]+)"', text)[:4]
-    spans = [(float(x), float(x) + float(wide)) for x, wide in bar]
-    assert [round(end) for _, end in spans] == [round(start) for start, _ in spans[1:]] + [400]
-    empty = kind(seen=0, sent=0, loaded=0, excluded={}, rejected_at_source={}, rejected_at_target={})
-    drawn = report_page(story(reconciliation=reconciled(empty)), language="en", at=AT)
-    assert not re.search(r'<svg viewBox="0 0 400 16"[^>]*>(?:(?!</svg>).)*class="f-moved"', drawn)
