@@ -41,7 +41,8 @@ def census(plan: Plan, piece: Slice, *, ask: Ask, catalogue: Catalogue, dialect:
     lines = ask(census_query(plan, piece, catalogue, dialect), piece.kind)
     counts = [Count(str(rule), str(site), str(month), int(str(rows))) for rule, site, month, rows in lines]
     counted = sum(count.rows for count in counts)
-    ((held,),) = ask(count_query(piece, catalogue, dialect), piece.kind)
-    if counted != int(str(held)):
+    ((answer,),) = ask(count_query(piece, catalogue, dialect), piece.kind)
+    held = int(str(answer))
+    if counted != held:
         raise Refusal("source/join-multiplies", where=piece.kind, expected=held, got=counted)
     yield from counts
