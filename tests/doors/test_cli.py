@@ -230,7 +230,7 @@ def test_long_work_says_a_line_for_each_tenth_without_a_terminal(capsys: pytest.
 def test_a_verb_that_shows_an_undocumented_key_fails() -> None:
     """What --json gives is exactly what the table of keys promises."""
     with pytest.raises(ValueError, match="lock status"):
-        Voice(language="fr", json=True).data("lock status", surprise=1)
+        Voice(language="fr", json=True).result("lock status", surprise=1)
 
 
 def test_the_sides_are_two() -> None:

@@ -38,10 +38,10 @@ __all__ = [
     "Answers",
     "SeenCode",
     "codes_draft",
-    "common_records",
     "instruction_draft",
     "seen_codes",
     "seen_sites",
+    "shared_records",
 ]
 
 _LABELS = {"result": "label"}
@@ -161,7 +161,7 @@ def instruction_draft(
         target=System(target.system, target.digest),
         period=Period("request.date", *answers.period),
         sites=answers.sites,
-        records=common_records(source, target, vocabulary=vocabulary),
+        records=shared_records(source, target, vocabulary=vocabulary),
         recipients=(
             Recipient(last[RECIPIENT_COMPARED], answers.person, answers.organisation, answers.country),
         ),
@@ -171,7 +171,7 @@ def instruction_draft(
     )
 
 
-def common_records(
+def shared_records(
     source: Mapping, target: Mapping, *, vocabulary: Vocabulary
 ) -> Lookup[str, tuple[str, ...]]:
     """Every field that both systems hold, but free texts, documents and ways to reach people: a start, to be cut down by whoever signs."""

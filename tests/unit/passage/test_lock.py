@@ -13,10 +13,10 @@ from ecluse.passage.closing import revoke
 from ecluse.passage.drafts import (
     Answers,
     codes_draft,
-    common_records,
     instruction_draft,
     seen_codes,
     seen_sites,
+    shared_records,
 )
 from ecluse.passage.lock import Lamp, check_target, current_instruction, lamps
 from ecluse.passage.recipients import certified, certify_recipient, note_compared, recipients
@@ -266,13 +266,13 @@ def test_nothing_is_drafted_before_the_papers(blank: Laboratory) -> None:
 def test_what_is_proposed_is_what_both_systems_hold_without_texts_or_contacts() -> None:
     """Fields that one system lacks, free texts, documents and contact details are not proposed."""
     made = Laboratory()
-    proposed = common_records(made.old, made.new, vocabulary=vocabulary())
+    proposed = shared_records(made.old, made.new, vocabulary=vocabulary())
     assert set(proposed) <= set(made.old.kinds) & set(made.new.kinds)
     for kind, names in proposed.items():
         for name in names:
             assert not vocabulary().field(f"{kind}.{name}").categories & {"FREE", "DOC", "CT"}
     alone = replace(made.new, kinds={"patient": replace(made.new.kinds["patient"], fields={})})
-    assert common_records(made.old, alone, vocabulary=vocabulary()) == {}
+    assert shared_records(made.old, alone, vocabulary=vocabulary()) == {}
 
 
 def test_opaque_documents_are_never_proposed() -> None:
@@ -280,4 +280,4 @@ def test_opaque_documents_are_never_proposed() -> None:
     text = resources.files("ecluse.invent").joinpath("mappings", "invented-old.toml").read_bytes()
     old = parse_mapping(text, vocabulary=vocabulary())
     assert "document" in old.kinds
-    assert "document" not in common_records(old, old, vocabulary=vocabulary())
+    assert "document" not in shared_records(old, old, vocabulary=vocabulary())

@@ -57,7 +57,7 @@ def check_agreement(
         from ecluse.doors.pages import agreement_page
 
         write_new(html, agreement_page(judged, language=language, name=file.name))
-    voice.data(
+    voice.result(
         "agreement check",
         digest=judged.digest,
         complete=judged.complete,
@@ -140,7 +140,7 @@ def check_codes(ctx: typer.Context, *, file: File, json: Json = False) -> int:
         {path: [one.code for one in seen if paths[one.system] == path] for path in SYSTEMS}
     )
     revealing = sum(bool(line.categories) for line in known.lines.values())
-    voice.data(
+    voice.result(
         "codes check",
         digest=known.digest,
         classified=len(known.lines),
@@ -196,11 +196,11 @@ def sign_document(
     payload = octets_of(file)
     key = place.acting(author, secret)
     if dry_run:
-        voice.data(f"{kind} sign", digest="", in_force=False, dry_run=True)
+        voice.result(f"{kind} sign", digest="", in_force=False, dry_run=True)
         voice.line(voice.phrase("dry", what=file.name))
         return
     document, in_force = sign(site, kind, payload, by=author, key=key)
-    voice.data(f"{kind} sign", digest=document, in_force=in_force, dry_run=False)
+    voice.result(f"{kind} sign", digest=document, in_force=in_force, dry_run=False)
     voice.line(voice.phrase("signed", file=file.name, person=author))
     voice.line(document)
     voice.line(voice.phrase("in_force" if in_force else "not_in_force"))
@@ -214,7 +214,7 @@ def _given(place: Here, verb: str, file: Path | None, text: str, *, dry_run: boo
         raise Refusal("door/file-exists", where=file.name)
     if file is not None and not dry_run:
         write_new(file, text)
-    voice.data(verb, file=str(file) if file else "", text="" if file else text, dry_run=dry_run)
+    voice.result(verb, file=str(file) if file else "", text="" if file else text, dry_run=dry_run)
     if file is None:
         voice.line(text.rstrip("\n"))
     else:

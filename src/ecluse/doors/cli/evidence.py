@@ -34,7 +34,7 @@ def rejects(ctx: typer.Context, *, migration: Migration = "", json: Json = False
         for batch in RejectVault(site.rejects, key, to=identity.recipient()).read([identity]):
             for reason, rows in batch.reasons.items():
                 found[site.name, batch.kind, reason] = found.get((site.name, batch.kind, reason), 0) + rows
-    voice.data(
+    voice.result(
         "rejects list",
         migration=name,
         rows=sum(found.values()),
@@ -70,7 +70,7 @@ def replay(
     if not dry_run:
         tried = workspace.course().replay(name, by=author)
         written, left = tried.written, tried.left
-    voice.data("rejects replay", migration=name, written=written, left=left, dry_run=dry_run)
+    voice.result("rejects replay", migration=name, written=written, left=left, dry_run=dry_run)
     voice.line(
         voice.phrase("dry", what=name)
         if dry_run
@@ -93,7 +93,7 @@ def ledger(
     site = place.workspace.any_site()
     events = [event for event in site.journal.events() if not subject or event.subject == subject]
     shown = events[-last:]
-    voice.data(
+    voice.result(
         "ledger show",
         entries=len(events),
         shown=[
@@ -139,7 +139,7 @@ def sample(
         raise Refusal("door/file-exists", where=html.name)
     place.acting(author, passphrase_file)
     if dry_run:
-        voice.data("sample", migration=name, patients=0, verdicts={}, risks={}, differing=[], dry_run=True)
+        voice.result("sample", migration=name, patients=0, verdicts={}, risks={}, differing=[], dry_run=True)
         voice.line(voice.phrase("dry", what=name))
         return 0
     course, system = workspace.course(), workspace.settings.target
@@ -162,7 +162,7 @@ def sample(
         for field in record.fields
         if field.verdict is not Verdict.EQUAL
     )
-    voice.data(
+    voice.result(
         "sample",
         migration=name,
         patients=len(found.patients),
@@ -211,7 +211,7 @@ def bundle(
         write_bundle(files, place_of)
         if policy is not None:
             policy.write_bytes(trust_of(settings).encode())
-    voice.data(
+    voice.result(
         "bundle",
         bundle=str(place_of),
         policy=str(policy) if policy else "",
@@ -275,7 +275,7 @@ def report(
     if not dry_run:
         write_new(file, text)
     unexplained = story.reconciliation.unexplained if story.reconciliation else None
-    voice.data(
+    voice.result(
         "report",
         migration=name,
         file=str(file),

@@ -78,7 +78,7 @@ def draft(
     text = written(proposed, language=voice.language, vocabulary=vocabulary())
     if file is not None and not dry_run:
         write_new(file, text)
-    voice.data(
+    voice.result(
         "instruction draft", file=str(file) if file else "", text="" if file else text, dry_run=dry_run
     )
     voice.line(
@@ -117,7 +117,7 @@ def show(
         )
         counted = workspace.preview(compiled)
     sections = page(ordered, language=voice.language, vocabulary=vocabulary(), preview=counted, codes=codes)
-    voice.data(
+    voice.result(
         "instruction show",
         digest=ordered.digest,
         sections=[
@@ -187,7 +187,7 @@ def verify(ctx: typer.Context, *, given: Given = "", json: Json = False) -> None
     ordered = _read(place, site, given)
     people = document_signers(site, "instruction", ordered.digest)
     authority(site, instruction=ordered.digest, at=workspace.clock(), another_run=True)
-    voice.data(
+    voice.result(
         "instruction verify", digest=ordered.digest, id=ordered.id, signers=[person.id for person in people]
     )
     voice.line(
@@ -220,7 +220,7 @@ def revoke(
     stopped = (
         [] if dry_run else taken_back(site, by=author, key=key, instruction=ordered.digest, reason=reason)
     )
-    voice.data("instruction revoke", digest=ordered.digest, stopped=stopped, dry_run=dry_run)
+    voice.result("instruction revoke", digest=ordered.digest, stopped=stopped, dry_run=dry_run)
     voice.line(voice.phrase("dry" if dry_run else "revoked", what=ordered.id))
     for name in stopped:
         voice.line(f"  {name}")

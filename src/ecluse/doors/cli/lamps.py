@@ -41,7 +41,7 @@ def status(
     named = signed_instruction(site, ordered)[0] if ordered else None
     known = migrations(site.journal.events())
     dark = [lamp for lamp in lamps if lamp.refusal is not None]
-    voice.data(
+    voice.result(
         "lock status",
         open=not dark,
         instruction=ordered,

@@ -41,7 +41,7 @@ def doctor(ctx: typer.Context, *, json: Json = False) -> int:
     voice = place.voice
     found = list(_checks(place))
     good = all(well for _, well, _ in found)
-    voice.data(
+    voice.result(
         "doctor",
         well=good,
         checks=[{"check": name, "well": well, "found": what} for name, well, what in found],
@@ -153,7 +153,7 @@ def invent(
             written = fill(
                 url, patients=patients, seed=seed, progress=lambda done, total: tell("", done, total)
             )
-    voice.data("invent", patients=0 if empty else patients, seed=seed, rows=written, dry_run=dry_run)
+    voice.result("invent", patients=0 if empty else patients, seed=seed, rows=written, dry_run=dry_run)
     if dry_run or empty:
         voice.line(voice.phrase("dry" if dry_run else "created_empty", what=voice.number(patients)))
     else:
@@ -204,7 +204,9 @@ def demo(
     if folder.exists():
         raise Refusal("settings/exists", where=folder.name)
     if dry_run:
-        voice.data("demo", folder=str(folder), migration="", unexplained=0, kinds={}, bundle="", dry_run=True)
+        voice.result(
+            "demo", folder=str(folder), migration="", unexplained=0, kinds={}, bundle="", dry_run=True
+        )
         voice.line(voice.phrase("dry", what=folder.name))
         return
     story = Demonstration(
@@ -225,7 +227,7 @@ def demo(
     write_bundle(bundle_files(story.settings, report=page.encode()), folder / "bundle.zip")
     (folder / "policy.json").write_bytes(trust_of(story.settings).encode())
     found = played.reconciliation
-    voice.data(
+    voice.result(
         "demo",
         folder=str(folder),
         migration=played.migration,
@@ -267,7 +269,7 @@ def _handed(place: Here, story: Demonstration) -> None:
     secret = home / "passphrase.txt"
     secret.touch(mode=0o600)
     secret.write_text(f"{PASSPHRASE}\n", "utf-8")
-    voice.data(
+    voice.result(
         "demo", folder=str(home), migration="", unexplained=0, kinds=dict(cast.ids), bundle="", dry_run=False
     )
     voice.table([(person, part) for part, person in cast.ids.items()], indent="  ")

@@ -27,7 +27,7 @@ def profile(ctx: typer.Context, *, side: Side = SideName.SOURCE, json: Json = Fa
     place = here(ctx, json=json)
     voice, system = place.voice, place.workspace.settings.side(side.value)
     found, _ = profile_of(system)
-    voice.data(
+    voice.result(
         "profile",
         system=found.system,
         dialect=found.dialect,
@@ -94,7 +94,7 @@ def draft(
     text = draft_mapping(found, catalogue, vocabulary())
     if file is not None:
         write_new(file, text)
-    voice.data("mapping draft", file=str(file) if file else "", text="" if file else text)
+    voice.result("mapping draft", file=str(file) if file else "", text="" if file else text)
     voice.line(text.rstrip("\n") if file is None else voice.phrase("written", what=file.name))
     voice.next(f"mapping check {side.value}")
 
@@ -112,7 +112,7 @@ def check(ctx: typer.Context, *, side: Side = SideName.SOURCE, json: Json = Fals
     check_mapping(mapping, source_of(system).catalogue())
     kinds = vocabulary().kinds
     described = {name: (len(kind.fields), len(kinds[name].fields)) for name, kind in mapping.kinds.items()}
-    voice.data(
+    voice.result(
         "mapping check",
         system=mapping.system,
         digest=mapping.digest,
@@ -160,7 +160,7 @@ def show_preview(place: Here, compiled: Plan, counted: Preview) -> None:
 
     voice, language = place.voice, place.voice.language
     kinds = vocabulary().kinds
-    voice.data(
+    voice.result(
         "plan",
         instruction=compiled.instruction,
         patients=counted.patients,
@@ -243,7 +243,7 @@ def _as_sql(place: Here, compiled: Plan, *, grants: str) -> None:
             f"{render(rows_query(compiled, piece, catalogue, dialect), dialect).sql};"
             for piece in compiled.slices
         ]
-    voice.data(
+    voice.result(
         "plan",
         instruction=compiled.instruction,
         patients=0,

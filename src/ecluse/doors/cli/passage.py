@@ -70,7 +70,7 @@ def run(
         done.append(step)
     state = site.migration(name).state.value if name else ""
     left = _next(site, name) if name else "extract"
-    voice.data("run", migration=name, state=state, done=done, left=left, dry_run=dry_run)
+    voice.result("run", migration=name, state=state, done=done, left=left, dry_run=dry_run)
     if dry_run:
         voice.line(voice.phrase("dry", what=left or "accept"))
     place.voice.next((coming(site, name) or "bundle bundle.zip") if name else "run --as PERSON")
@@ -279,7 +279,7 @@ def accept(
     name = place.migration(place.workspace.any_site(), migration)
     key = place.acting(author, passphrase_file)
     document = "" if dry_run else place.workspace.course().accept(name, by=author, key=key)
-    voice.data("accept", migration=name, document=document, dry_run=dry_run)
+    voice.result("accept", migration=name, document=document, dry_run=dry_run)
     voice.line(voice.phrase("dry" if dry_run else "accepted", what=name))
     voice.next(f"erase {name} --as PERSON")
 
@@ -300,7 +300,7 @@ def rollback(
     name = place.migration(place.workspace.any_site(), migration)
     place.acting(author, passphrase_file)
     removed = 0 if dry_run else place.workspace.course().roll_back(name, by=author, to=to)
-    voice.data("rollback", migration=name, to=to, removed=removed, dry_run=dry_run)
+    voice.result("rollback", migration=name, to=to, removed=removed, dry_run=dry_run)
     voice.line(
         voice.phrase("dry", what=name) if dry_run else voice.phrase("rolled_back", rows=voice.number(removed))
     )
@@ -329,11 +329,11 @@ def _alone(
     if STEPS.get(state) != step:
         raise Refusal("migration/not-now", where=name, act=step, got=state.value)
     if dry_run:
-        voice.data(step, migration=name, dry_run=True, result={})
+        voice.result(step, migration=name, dry_run=True, result={})
         voice.line(voice.phrase("dry", what=f"{step} {name}"))
         return 0
     result = _STEPS[step](place, name, author)
-    voice.data(step, migration=name, dry_run=False, result=result)
+    voice.result(step, migration=name, dry_run=False, result=result)
     voice.next(f"{then} {name} --as PERSON" if then != "bundle bundle.zip" else then)
     return REJECTED if result.get("rejected") else 0
 

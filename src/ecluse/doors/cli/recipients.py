@@ -33,11 +33,11 @@ def new(
     folder, site = workspace.folder("target"), workspace.site("target")
     root = folder.unlock_root(passphrase(voice, passphrase_file, whose=folder.name))
     if dry_run:
-        voice.data("recipient new", certificate="", fingerprint="", until="", dry_run=True)
+        voice.result("recipient new", certificate="", fingerprint="", until="", dry_run=True)
         voice.line(voice.phrase("dry", what=name))
         return
     made = certify_recipient(site, name, root=root, until=workspace.clock() + timedelta(days=DAYS))
-    voice.data(
+    voice.result(
         "recipient new",
         certificate=made.certificate,
         fingerprint=made.keycert.fingerprint(),
@@ -62,7 +62,7 @@ def show(ctx: typer.Context, *, json: Json = False) -> None:
         it.certificate: it.keycert.fingerprint() if it.compared or it.keycert.purpose in mine else ""
         for it in found
     }
-    voice.data(
+    voice.result(
         "recipient show",
         recipients=[
             {
@@ -112,6 +112,6 @@ def compare(
     check_digits(fingerprint or typed(voice, "ask_fingerprint"), keycert.fingerprint(), where=keycert.purpose)
     if not dry_run:
         note_compared(site, certificate, by=author, subject=keycert.subject)
-    voice.data("recipient compare", certificate=certificate, dry_run=dry_run)
+    voice.result("recipient compare", certificate=certificate, dry_run=dry_run)
     voice.line(voice.phrase("dry" if dry_run else "compared", what=keycert.purpose))
     voice.next("instruction draft --help")

@@ -46,7 +46,7 @@ def init(
             target_mapping=target_mapping,
         )
         create_exchange(settings.exchange)
-    place.voice.data("init", home=str(place.home), file=FILE, dry_run=dry_run)
+    place.voice.result("init", home=str(place.home), file=FILE, dry_run=dry_run)
     place.voice.line(place.voice.phrase("dry" if dry_run else "init_done", what=FILE))
     place.voice.next("site new source")
 
@@ -78,12 +78,12 @@ def new(
         raise Refusal("settings/exists", where=folder.name)
     secret = new_passphrase(voice, passphrase_file, whose=folder.name)
     if dry_run:
-        voice.data("site new", site=folder.name, fingerprint="", words=[], dry_run=True)
+        voice.result("site new", site=folder.name, fingerprint="", words=[], dry_run=True)
         voice.line(voice.phrase("dry", what=folder.name))
         return
     root = folder.create(passphrase=secret, at=workspace.clock())
     words = seed_to_words(root.seed)
-    voice.data(
+    voice.result(
         "site new", site=folder.name, fingerprint=root.public.fingerprint(), words=list(words), dry_run=False
     )
     voice.talk(voice.phrase("words_for_the_safe", site=folder.name))
@@ -110,7 +110,7 @@ def confirm(ctx: typer.Context, *, side: Side, json: Json = False, dry_run: Dry 
         raise Refusal("key/another-root", where=folder.name)
     if not dry_run and not folder.confirmed:
         folder.confirm()
-    place.voice.data("site confirm", site=folder.name, confirmed=not dry_run, dry_run=dry_run)
+    place.voice.result("site confirm", site=folder.name, confirmed=not dry_run, dry_run=dry_run)
     place.voice.line(place.voice.phrase("words_confirmed", site=folder.name))
     place.voice.next(f"site show {side.value}")
 
@@ -135,7 +135,7 @@ def recover(
     secret = new_passphrase(place.voice, passphrase_file, whose=folder.name)
     if not dry_run:
         folder.restore_root(root, passphrase=secret)
-    place.voice.data("site recover", site=folder.name, dry_run=dry_run)
+    place.voice.result("site recover", site=folder.name, dry_run=dry_run)
     place.voice.line(place.voice.phrase("dry" if dry_run else "recovered", what=folder.name))
     place.voice.next(f"site show {side.value}")
 
@@ -147,7 +147,7 @@ def show(ctx: typer.Context, *, side: Side, json: Json = False) -> None:
     root = folder.root
     other = place.workspace.folder("target" if side is SideName.SOURCE else "source")
     peers = {name: key.fingerprint() for name, key in folder.peers().items() if name != folder.name}
-    voice.data(
+    voice.result(
         "site show",
         site=folder.name,
         fingerprint=root.fingerprint(),
@@ -186,7 +186,7 @@ def compare(
     check_digits(fingerprint or typed(voice, "ask_fingerprint"), root.fingerprint(), where=peer)
     if peer not in mine.peers() and not dry_run:
         mine.compare(peer, root)
-    voice.data("site compare", site=mine.name, peer=peer, dry_run=dry_run)
+    voice.result("site compare", site=mine.name, peer=peer, dry_run=dry_run)
     voice.line(voice.phrase("dry" if dry_run else "compared", what=peer))
     voice.next("person add --help")
 
@@ -223,7 +223,7 @@ def add(
     option = "--person-passphrase-file"
     secret = new_passphrase(voice, person_passphrase_file, whose=name, option=option)
     if dry_run:
-        voice.data("person add", id="", role=role, site=folder.name, dry_run=True)
+        voice.result("person add", id="", role=role, site=folder.name, dry_run=True)
         voice.line(voice.phrase("dry", what=role))
         return
     person = folder.add_person(
@@ -234,7 +234,7 @@ def add(
         root=root,
         at=workspace.clock(),
     )
-    voice.data("person add", id=person.id, role=role, site=folder.name, dry_run=False)
+    voice.result("person add", id=person.id, role=role, site=folder.name, dry_run=False)
     voice.line(voice.phrase("person_added", id=person.id, site=folder.name))
     voice.next("person list")
 
@@ -252,7 +252,7 @@ def people(ctx: typer.Context, *, json: Json = False) -> None:
         if (folder.path / "root.pub").is_file()
         for person, _ in folder.people(at=at).values()
     ]
-    voice.data(
+    voice.result(
         "person list",
         people=[
             {"id": person.id, "name": person.name, "role": person.role.value, "site": site}

@@ -38,7 +38,7 @@ class Voice:
         """A whole number as this language writes it."""
         return number(value, self.language)
 
-    def data(self, verb: str, **content: Any) -> None:
+    def result(self, verb: str, **content: Any) -> None:
         """The result for a machine: exactly the keys documented for the verb."""
         if set(content) != set(SHOWN[verb]):
             raise ValueError(f"{verb} shows {sorted(content)}, not {sorted(SHOWN[verb])}")
