@@ -10,6 +10,7 @@ from typing import Final
 __all__ = [
     "AGREEMENT_SIGNED",
     "CODES_SIGNED",
+    "DUMP_STATED",
     "INSTRUCTION_REVOKED",
     "INSTRUCTION_SIGNED",
     "KEY_DESTROYED",
@@ -24,5 +25,6 @@ INSTRUCTION_SIGNED: Final = "instruction.signed"
 INSTRUCTION_REVOKED: Final = "instruction.revoked"
 RECIPIENT_COMPARED: Final = "recipient.compared"
 RECONCILIATION_SIGNED: Final = "reconciliation.signed"
+DUMP_STATED: Final = "dump.stated"
 KEY_DESTROYED: Final = "key.destroyed"
 KEY_RESURRECTED: Final = "key.resurrected"

@@ -8,10 +8,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
+from collections.abc import Mapping as Lookup
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from ecluse.base.refusal import Fault, Refusal
+from ecluse.passage.acts import DUMP_STATED
 from ecluse.passage.authority import Authority, authority
 from ecluse.passage.custody import carry
 from ecluse.passage.extract import Progress, Source, extract, quiet
@@ -23,13 +26,15 @@ from ecluse.passage.statement import Statement
 from ecluse.passage.tally import Checksum, Salts
 from ecluse.people.person import check_may
 from ecluse.people.role import Permission
+from ecluse.proof.canonical import canonical_json
+from ecluse.proof.sign import digest, sign_document
 from ecluse.terms.catalogue import Privilege
 from ecluse.terms.mapping import Mapping, check_mapping
 from ecluse.terms.plan import Plan, compile_plan
 from ecluse.terms.privilege import excess
 from ecluse.terms.vocabulary import vocabulary
 
-__all__ = ["Passage", "begin", "deposit", "extract_parcel", "rejects_key"]
+__all__ = ["Passage", "begin", "deposit", "extract_parcel", "prepare", "rejects_key", "state_dump"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +149,18 @@ def extract_parcel(  # the whole of gate 1
         },
     )
     return statement
+
+
+def state_dump(site: Site, name: str, *, by: str, seen: Lookup[str, Any]) -> str:
+    """Sign and note what a dump held and what of it was kept: tables, columns, counts, no value; the document's digest."""
+    payload = canonical_json({"migration": name, "tables": dict(seen)})
+    document = digest(payload)
+    site.documents.put(sign_document(payload, type="statement", keys=[site.agent]), digest=document)
+    kept = sum(bool(table["kept"]) for table in seen.values())
+    site.record(
+        DUMP_STATED, by=by, subject=name, body={"document": document, "tables": len(seen), "kept": kept}
+    )
+    return document
 
 
 def check_account(

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import BinaryIO
 
+from ecluse.adapters.connectors.sql.dump import DumpSource
 from ecluse.adapters.connectors.sql.grants import grants
 from ecluse.adapters.exclusive import alone_in
 from ecluse.base.refusal import Refusal
@@ -20,6 +22,7 @@ from ecluse.passage.extract import Progress, Snapshot, Source
 from ecluse.passage.inbound import Received
 from ecluse.passage.load import Target
 from ecluse.passage.migration import Gate, MigrationState, migrations
+from ecluse.passage.outbound import Passage
 from ecluse.passage.reconcile import Reconciliation, Side
 from ecluse.passage.replay import Replayed
 from ecluse.passage.site import Site
@@ -70,10 +73,17 @@ class Course:
         by: str,
         progress: Progress = quiet,
         step: Callable[[str], None] = silent,
+        dump: BinaryIO | None = None,
     ) -> MigrationState:
-        """Every step from where the migration stands to LOADED; the state reached. `step` is told each step's word as it begins."""
+        """Every step from where the migration stands to LOADED; the state reached. `step` is told each step's word as it begins.
+
+        `dump`: the source can only dump everything, and this is its dump, read once.
+        """
         steps: dict[MigrationState, tuple[str, Callable[[], object]]] = {
-            MigrationState.INSTRUCTED: ("extract", lambda: self.extract(name, by=by, progress=progress)),
+            MigrationState.INSTRUCTED: (
+                "extract",
+                lambda: self.extract(name, by=by, progress=progress, dump=dump),
+            ),
             MigrationState.EXTRACTED: ("deposit", lambda: outbound.deposit(self.source, name, by=by)),
             MigrationState.DEPOSITED: (
                 "hand-over",
@@ -87,15 +97,27 @@ class Course:
             verb()
         return state
 
-    def extract(self, name: str, *, by: str, progress: Progress = quiet) -> Statement:
-        """Gate 1, whole. Raises Fault `site/busy` when another process is at it."""
-        with alone_in(self.settings.source.site):
-            return self._extract(name, by=by, progress=progress)
+    def extract(
+        self, name: str, *, by: str, progress: Progress = quiet, dump: BinaryIO | None = None
+    ) -> Statement:
+        """Gate 1, whole. Raises Fault `site/busy` when another process is at it.
 
-    def _extract(self, name: str, *, by: str, progress: Progress) -> Statement:
-        passage = outbound.prepare(self.source, name, mapping=mapping_of(self.settings.source))
+        From a dump, what was seen and dropped is stated by a signed document: tables, columns and counts (« preuve négative »).
+        """
+        with alone_in(self.settings.source.site):
+            passage = outbound.prepare(self.source, name, mapping=mapping_of(self.settings.source))
+            if dump is None:
+                return self._extract(passage, self.source_system, by=by, progress=progress)
+            with DumpSource(dump, passage.plan, folder=self.settings.source.site) as source:
+                statement = self._extract(passage, lambda: source, by=by, progress=progress)
+                outbound.state_dump(self.source, name, by=by, seen=source.statement())
+            return statement
+
+    def _extract(
+        self, passage: Passage, connect: Callable[[], Source], *, by: str, progress: Progress
+    ) -> Statement:
         return outbound.extract_parcel(
-            self.source, passage, by=by, connect=self.source_system, needed=privileges_needed, checksum=checksum(), progress=progress
+            self.source, passage, by=by, connect=connect, needed=privileges_needed, checksum=checksum(), progress=progress
         )  # fmt: skip
 
     def received(self, name: str) -> Received:
