@@ -267,13 +267,16 @@ def test_analyses_that_differ_come_first() -> None:
 
 
 def test_the_evidence_is_named() -> None:
-    """The report gives each signed document's digest, and the command with which anyone checks the bundle."""
+    """The report gives each signed document's digest, accepted or not, and the command with which anyone checks the bundle."""
     text = report_page(story(), language="fr", at=AT, bundle="dossier.zip")
     for digest in ("sha256:11", "sha256:22", "sha256:33", "sha256:44"):
         assert f"<code>{digest}</code>" in text
     assert "ecluse verify dossier.zip" in text
     assert list(story(instruction=None).documents) == ["instruction", "manifest", "reconciliation", "erasure"]
     assert list(story().documents)[:2] == ["agreement", "codes"]
+    assert (
+        story(events=events(WHOLE[:10])).documents["reconciliation"] == "sha256:33"
+    )  # signed, not yet accepted
 
 
 def test_a_signed_reconciliation_is_read_back_exactly() -> None:

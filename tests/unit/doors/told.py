@@ -28,13 +28,19 @@ def events(acts: list[Act], *, by: str = "p-7f3a") -> tuple[Event, ...]:
     bodies = {
         Act.DRAFT: {"instruction": "sha256:11"},
         Act.EXTRACT: {"manifest": "sha256:22"},
-        Act.RECONCILE: {"document": "sha256:33"},
         Act.ERASE: {"document": "sha256:44"},
     }
-    return tuple(
+    told = [
         Event(n, f"2026-11-23T10:{n:02d}:00+00:00", by, NAME, act.value, bodies.get(act, {}))
         for n, act in enumerate(acts)
-    )
+    ]
+    if Act.LOAD in acts:
+        place = acts.index(Act.LOAD) + 1
+        signed = Event(
+            99, "2026-11-23T10:30:00+00:00", by, NAME, "reconciliation.signed", {"document": "sha256:33"}
+        )
+        told.insert(place, signed)
+    return tuple(told)
 
 
 def kind(name: str = "result", **changed: object) -> KindReconciliation:

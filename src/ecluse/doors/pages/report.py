@@ -105,7 +105,7 @@ def _number(story: Story, result: Reconciliation | None, tongue: Tongue) -> Mark
 
 def _accepted(story: Story, tongue: Tongue) -> Markup:
     """Whether a biologist accepted, who and when."""
-    signed = story.last(Act.RECONCILE)
+    signed = story.last(Act.RECONCILE.value)
     if signed is None:
         return tongue.tag("warn", tongue.say("pages.not_accepted"))
     words = tongue.say("pages.accepted", person=tongue.person(signed.by), at=tongue.instant(signed.time))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ecluse.passage.acts import RECONCILIATION_SIGNED
 from ecluse.passage.migration import Act, Migration, fold
 from ecluse.passage.reconcile import Check, KindReconciliation, Outcome, Reconciliation
 from ecluse.passage.sample import SAMPLE_COMPARED
@@ -43,20 +44,21 @@ class Story:
     @property
     def sampled(self) -> Mapping[str, Any] | None:
         """The counts of the last sample compared, if one was."""
-        return next((event.body for event in reversed(self.own) if event.act == SAMPLE_COMPARED), None)
+        event = self.last(SAMPLE_COMPARED)
+        return event.body if event is not None else None
 
-    def last(self, act: Act) -> Event | None:
+    def last(self, act: str) -> Event | None:
         """The last entry of this act, if any."""
-        return next((event for event in reversed(self.own) if event.act == act.value), None)
+        return next((event for event in reversed(self.own) if event.act == act), None)
 
     @property
     def documents(self) -> dict[str, str]:
         """The digest of every signed document behind the migration, by name, in the order in which they came to be."""
         told = {
-            "instruction": (Act.DRAFT, "instruction"),
-            "manifest": (Act.EXTRACT, "manifest"),
-            "reconciliation": (Act.RECONCILE, "document"),
-            "erasure": (Act.ERASE, "document"),
+            "instruction": (Act.DRAFT.value, "instruction"),
+            "manifest": (Act.EXTRACT.value, "manifest"),
+            "reconciliation": (RECONCILIATION_SIGNED, "document"),
+            "erasure": (Act.ERASE.value, "document"),
         }
         found: dict[str, str] = {}
         if self.instruction is not None:
