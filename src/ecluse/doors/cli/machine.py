@@ -17,9 +17,9 @@ from ecluse import __version__
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.base.words import duration, size
 from ecluse.doors.cli.options import Dry, Json
-from ecluse.doors.cli.passage import compared_table
 from ecluse.doors.cli.place import Here, here
 from ecluse.doors.cli.sites import check_url
+from ecluse.doors.cli.steps import compared_table
 
 if TYPE_CHECKING:
     from ecluse.wiring.demonstration import Demonstration

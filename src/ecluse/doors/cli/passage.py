@@ -6,24 +6,21 @@ before acceptance: a biologist accepts, nobody does it for them.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ecluse.base.refusal import Refusal
-from ecluse.base.words import duration, size
 from ecluse.doors.cli.options import Author, Dry, Json, Migration, Secret
 from ecluse.doors.cli.place import Here, here
+from ecluse.doors.cli.steps import TAKE
 
 if TYPE_CHECKING:
-    from ecluse.passage.reconcile import Reconciliation
     from ecluse.passage.site import Site
 
 __all__ = [
     "accept",
     "coming",
-    "compared_table",
     "deposit",
     "erase",
     "extract",
@@ -65,7 +62,7 @@ def run(
     done: list[str] = []
     code = 0
     while not dry_run and (step := _next(site, name)):
-        result = _STEPS[step](place, name, author)
+        result = TAKE[step](place, name, author)
         code = max(code, REJECTED if result.get("rejected") else 0)
         done.append(step)
     state = site.migration(name).state.value if name else ""
@@ -332,155 +329,7 @@ def _alone(
         voice.result(step, migration=name, dry_run=True, result={})
         voice.line(voice.phrase("dry", what=f"{step} {name}"))
         return 0
-    result = _STEPS[step](place, name, author)
+    result = TAKE[step](place, name, author)
     voice.result(step, migration=name, dry_run=False, result=result)
     voice.next(f"{then} {name} --as PERSON" if then != "bundle bundle.zip" else then)
     return REJECTED if result.get("rejected") else 0
-
-
-# --- what each step does and shows --------------------------------------------------------------------------------------
-
-
-def _extract(place: Here, name: str, author: str) -> dict[str, Any]:
-    begun = time.monotonic()
-    with place.voice.progress(place.voice.phrase("step_extract")) as tell:
-        statement = place.workspace.course().extract(name, by=author, progress=tell)
-    moved = {kind: it.moved for kind, it in statement.kinds.items()}
-    excluded = {kind: it.by_rule for kind, it in statement.kinds.items()}
-    rejected = sum(it.rejected.total() for it in statement.kinds.values())
-    _told(
-        place,
-        "extract",
-        begun,
-        moved=place.voice.number(sum(moved.values())),
-        stayed=place.voice.number(sum(sum(rules.values()) for rules in excluded.values())),
-        rejected=place.voice.number(rejected),
-    )
-    return {"moved": moved, "excluded": excluded, "rejected": rejected}
-
-
-def _deposit(place: Here, name: str, author: str) -> dict[str, Any]:
-    from ecluse.passage.outbound import deposit as deposit_parcel
-
-    begun = time.monotonic()
-    octets = deposit_parcel(place.workspace.site("source"), name, by=author)
-    _told(place, "deposit", begun, size=size(octets, place.voice.language))
-    return {"octets": octets}
-
-
-def _hand_over(place: Here, name: str, author: str) -> dict[str, Any]:
-    from ecluse.passage.inbound import hand_over as take
-
-    begun = time.monotonic()
-    course = place.workspace.course()
-    manifest = take(course.target, name, by=author, source=course.source.name)
-    _told(place, "hand_over", begun, parts=len(manifest.parts))
-    return {"parts": len(manifest.parts), "manifest": manifest.digest}
-
-
-def _load(place: Here, name: str, author: str) -> dict[str, Any]:
-    begun = time.monotonic()
-    with place.voice.progress(place.voice.phrase("step_load")) as tell:
-        written = place.workspace.course().load(name, by=author, progress=tell)
-    counted = place.workspace.site("target").bodies("migration.loaded", subject=name)[-1].get("rejected", {})
-    rejected = sum(counted.values())
-    _told(place, "load", begun, written=place.voice.number(written), rejected=place.voice.number(rejected))
-    return {"written": written, "rejected": rejected}
-
-
-def _reconcile(place: Here, name: str, author: str) -> dict[str, Any]:
-    from ecluse.passage.reconcile import check_reconciled
-
-    begun = time.monotonic()
-    found = place.workspace.course().reconcile(name, by=author)
-    _told(
-        place, "reconcile", begun, unexplained=place.voice.number(found.unexplained), checks=len(found.failed)
-    )
-    compared_table(place, found)
-    check_reconciled(found)
-    rejected = sum(
-        sum(kind.rejected_at_source.values()) + sum(kind.rejected_at_target.values()) for kind in found.kinds
-    )
-    return {
-        "unexplained": found.unexplained,
-        "failed": list(found.failed),
-        "rejected": rejected,
-        "kinds": {
-            kind.kind: {
-                "seen": kind.seen,
-                "excluded": kind.excluded,
-                "sent": kind.sent,
-                "loaded": kind.loaded,
-                "unexplained": kind.unexplained,
-                "checks": {check.name: check.outcome.value for check in kind.checks},
-            }
-            for kind in found.kinds
-        },
-    }
-
-
-def _erase(place: Here, name: str, author: str) -> dict[str, Any]:
-    begun = time.monotonic()
-    certificate = place.workspace.course().erase(name, by=author)
-    _told(place, "erase", begun, places=len(certificate.places))
-    for erased in certificate.places:
-        place.voice.line(
-            f"    {erased.site}: {erased.what}, {erased.method} ({erased.count}), {erased.verification}"
-        )
-    return {
-        "why": certificate.why,
-        "places": [
-            {"site": it.site, "what": it.what, "method": it.method, "count": it.count}
-            for it in certificate.places
-        ],
-    }
-
-
-_STEPS = {
-    "extract": _extract,
-    "deposit": _deposit,
-    "hand-over": _hand_over,
-    "load": _load,
-    "reconcile": _reconcile,
-    "erase": _erase,
-}
-
-
-def _told(place: Here, step: str, begun: float, **figures: object) -> None:
-    """One line for a step that was done."""
-    took = duration(time.monotonic() - begun, place.voice.language)
-    place.voice.line(f"✓ {place.voice.phrase(f'done_{step}', **figures)} ({took})", style="green")
-
-
-def compared_table(place: Here, found: Reconciliation) -> None:
-    """Both sides, kind by kind; then the checks that failed, and how many had nothing to examine."""
-    from ecluse.terms.vocabulary import vocabulary
-
-    voice, kinds = place.voice, vocabulary().kinds
-    head = tuple(
-        voice.phrase(key) for key in ("kind", "seen", "stays", "sent", "rejects", "loaded", "unexplained")
-    )
-    rows = [
-        (
-            kinds[kind.kind].label[voice.language],
-            voice.number(kind.seen),
-            voice.number(sum(kind.excluded.values())),
-            voice.number(kind.sent),
-            voice.number(sum(kind.rejected_at_source.values()) + sum(kind.rejected_at_target.values())),
-            voice.number(kind.loaded),
-            voice.number(kind.unexplained),
-        )
-        for kind in found.kinds
-    ]
-    voice.table([head, *rows], right=frozenset(range(1, 7)), indent="    ")
-    checks = [(kind.kind, check) for kind in found.kinds for check in kind.checks]
-    for name, check in checks:
-        if check.outcome.value == "failed":
-            voice.line(
-                f"    {voice.sign(good=False)} {kinds[name].label[voice.language]}: {check.name} {', '.join(check.differs[:5])}",
-                style="red",
-            )
-    skipped = sum(check.outcome.value == "skipped" for _, check in checks)
-    voice.line(
-        f"    {voice.phrase('checks', passed=sum(check.outcome.value == 'passed' for _, check in checks), skipped=skipped)}"
-    )
