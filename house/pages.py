@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from ecluse.base.refusal import EXITS, rules
+from ecluse.base.words import say
+from ecluse.passage import evidence
+from ecluse.proof import bundle, trust
 from ecluse.terms.vocabulary import vocabulary
 from house import ROOT, commands, dependencies
 
@@ -153,6 +156,31 @@ def libraries() -> str:
     )
 
 
+def verification() -> str:
+    """The steps of the verification, in the order in which they are run."""
+    lines = []
+    for number, name in enumerate(evidence.steps(), start=1):
+        key = f"verify.step_{name.replace(' ', '_')}"
+        verb = dict(evidence.STEPS).get(name)
+        lines.append(
+            (number, f"`{name}`", say(key, "en"), say(key, "fr"), sentence(verb.__doc__) if verb else "")
+        )
+    layout = str(bundle.__doc__).partition("\n\n")[2].partition("\n\n")[0]
+    return page(
+        "Verification",
+        "What `ecluse verify` and `ecluse-verify` judge, offline, from a bundle alone. Each step is OK with what it examined, KO at the first"
+        " thing that does not hold, or SKIPPED when there was nothing to examine. The command ends with 0 when none is KO, with 9 when one is.",
+        f"## Steps\n\n{table(('Step', 'Name', 'English', 'Français', 'KO unless'), lines)}",
+        "When one of the steps 1 to 5 is not OK, nothing that the ledger tells is judged and the later steps are SKIPPED. An entry whose body was"
+        " forgotten at the end of its retention is counted by step 5 and passed over by the steps that need it.",
+        f"## Bundle\n\n```text\n{layout}\n```\n\nOther names, links, names given twice, files too large and files that would unpack to hundreds"
+        " of times their size are refused before they are read. Nothing is unpacked onto the disk. Key ids in envelopes are hints and are not"
+        " believed; people's names, where the laboratory chose to give them, are not signed.",
+        f"## Policy\n\n{str(trust.__doc__).partition(chr(10) * 2)[2].strip()}\n\nThe laboratory hands it over by another way than the bundle."
+        " Without it, the bundle's own policy and roots are used, and the output says that the bundle is only shown to agree with itself.",
+    )
+
+
 def guarantees(stories: Path = ROOT / "tests" / "stories") -> str:
     """The promises, in the words of the tests that keep them."""
     parts = []
@@ -197,6 +225,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/guarantees.md": guarantees,
     "docs/reference/import-contracts.md": imports,
     "docs/reference/refusals.md": refusals,
+    "docs/reference/verification.md": verification,
     "docs/reference/vocabulary.md": words_of_the_laboratory,
     # Here: "docs/reference/states.md" (from the table of `migration`).
 }

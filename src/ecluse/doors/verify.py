@@ -36,12 +36,13 @@ def verify(
     policy: Path | None = None,
     language: str = "en",
     as_json: bool = False,
-    out: TextIO = sys.stdout,
+    out: TextIO | None = None,
 ) -> int:
-    """Verify the bundle at `place`, write the numbered steps to `out`; the exit code. Raises Refusal `bundle/...` for what is no bundle."""
+    """Verify the bundle at `place`, write the numbered steps to `out` (standard output); the exit code. Raises Refusal `bundle/...` for what is no bundle."""
     trust = None if policy is None else Trust.parse(_policy(policy))
     with open_bundle(place) as bundle:
         steps = verify_bundle(bundle, trust=trust)
+    out = out or sys.stdout
     if as_json:
         out.write(_as_json(steps, trusted=trust is not None, language=language) + "\n")
     else:

@@ -14,7 +14,7 @@ from typing import Final
 from ecluse.passage import tracing, warrant
 from ecluse.passage.dossier import Dossier
 from ecluse.proof.bundle import Bundle
-from ecluse.proof.evidence import KO, OK, Said, Skipped, Step, run_steps, step_names, verify_ledger
+from ecluse.proof.evidence import KO, OK, Said, Skipped, Step, run_steps, ledger_steps, verify_ledger
 from ecluse.proof.trust import Trust
 
 __all__ = ["STEPS", "holds", "steps", "verify_bundle"]
@@ -39,9 +39,9 @@ STEPS: Final[tuple[tuple[str, Callable[[Dossier], Said]], ...]] = (
 _NEEDED: Final = frozenset({"policy", "signed heads", "entries", "heads against entries", "bodies"})
 
 
-def steps() -> tuple[str, ...]:
-    """The names of all steps, numbered from 1 in this order."""
-    return (*step_names(), *(name for name, _ in STEPS))
+def steps() -> dict[str, str]:
+    """All steps, numbered from 1 in this order: what each holds, by its name."""
+    return {**ledger_steps(), **{name: verb.__doc__ or "" for name, verb in STEPS}}
 
 
 def verify_bundle(bundle: Bundle, *, trust: Trust | None = None) -> list[Step]:

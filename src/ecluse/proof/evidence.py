@@ -46,7 +46,7 @@ __all__ = [
     "export_ledger",
     "held",
     "run_steps",
-    "step_names",
+    "ledger_steps",
     "verify_ledger",
 ]
 
@@ -182,9 +182,9 @@ def verify_ledger(opened: Open, *, policy: Policy | None = None, first: int = 1)
     return run_steps([(name, partial(verb, opened, found)) for name, verb in _STEPS], first=first)
 
 
-def step_names() -> tuple[str, ...]:
-    """The names of the steps of `verify_ledger`, in order."""
-    return tuple(name for name, _ in _STEPS)
+def ledger_steps() -> dict[str, str]:
+    """The steps of `verify_ledger` in order: what each holds, by its name."""
+    return {name: verb.__doc__ or "" for name, verb in _STEPS}
 
 
 def run_steps(steps: Iterable[tuple[str, Callable[[], Said]]], *, first: int) -> list[Step]:
@@ -213,6 +213,7 @@ class _Found:
 
 
 def _check_policy(opened: Open, found: _Found) -> Said:
+    """The policy names the log's key, the witnesses' keys and a quorum that they can meet."""
     said = "policy_given"
     if found.policy is None:
         found.policy = Policy.parse(_whole(opened, POLICY))
@@ -226,6 +227,7 @@ def _check_policy(opened: Open, found: _Found) -> Said:
 
 
 def _check_heads(opened: Open, found: _Found) -> Said:
+    """Each head is signed by the log's key, and there is at least one."""
     if found.policy is None:
         raise Skipped("no_policy")
     heads = [
@@ -239,6 +241,7 @@ def _check_heads(opened: Open, found: _Found) -> Said:
 
 
 def _check_entries(opened: Open, found: _Found) -> Said:
+    """Each entry is written in the one way, numbered without a gap, and never earlier than the one before."""
     wanted = {head.size for _, head in found.notes}
     edge, time = Frontier(), b""
     with opened(ENTRIES) as file:
@@ -259,6 +262,7 @@ def _check_entries(opened: Open, found: _Found) -> Said:
 
 
 def _check_roots(_opened: Open, found: _Found) -> Said:
+    """Each signed head equals the root rebuilt from the entries, and the newest covers them all."""
     if found.size is None or not found.notes:
         raise Skipped("no_entries_or_heads")
     newest = max(head.size for _, head in found.notes)
@@ -270,6 +274,7 @@ def _check_roots(_opened: Open, found: _Found) -> Said:
 
 
 def _check_bodies(opened: Open, found: _Found) -> Said:
+    """Each body with its salt has the digest that its entry commits to."""
     if found.size is None:
         raise Skipped("no_entries")
     told = 0
@@ -288,6 +293,7 @@ def _check_bodies(opened: Open, found: _Found) -> Said:
 
 
 def _check_witnesses(_opened: Open, found: _Found) -> Said:
+    """As many witnesses as the policy asks for cosigned the newest head."""
     if found.policy is None or not found.notes:
         raise Skipped("no_head_or_policy")
     if not found.policy.quorum:
