@@ -158,14 +158,16 @@ def libraries() -> str:
 
 def verification() -> str:
     """The steps of the verification, in the order in which they are run."""
-    lines = []
-    for number, name in enumerate(evidence.steps(), start=1):
-        key = f"verify.step_{name.replace(' ', '_')}"
-        verb = dict(evidence.STEPS).get(name)
-        lines.append(
-            (number, f"`{name}`", say(key, "en"), say(key, "fr"), sentence(verb.__doc__) if verb else "")
+    lines = [
+        (
+            number,
+            f"`{name}`",
+            *(say(f"verify.step_{name.replace(' ', '_')}", language) for language in ("en", "fr")),
+            sentence(holding),
         )
-    layout = str(bundle.__doc__).partition("\n\n")[2].partition("\n\n")[0]
+        for number, (name, holding) in enumerate(evidence.steps().items(), start=1)
+    ]
+    layout, policy = (str(module.__doc__).split("\n\n")[1] for module in (bundle, trust))
     return page(
         "Verification",
         "What `ecluse verify` and `ecluse-verify` judge, offline, from a bundle alone. Each step is OK with what it examined, KO at the first"
@@ -176,7 +178,7 @@ def verification() -> str:
         f"## Bundle\n\n```text\n{layout}\n```\n\nOther names, links, names given twice, files too large and files that would unpack to hundreds"
         " of times their size are refused before they are read. Nothing is unpacked onto the disk. Key ids in envelopes are hints and are not"
         " believed; people's names, where the laboratory chose to give them, are not signed.",
-        f"## Policy\n\n{str(trust.__doc__).partition(chr(10) * 2)[2].strip()}\n\nThe laboratory hands it over by another way than the bundle."
+        f"## Policy\n\n```text\n{policy}\n```\n\nThe laboratory hands it over by another way than the bundle."
         " Without it, the bundle's own policy and roots are used, and the output says that the bundle is only shown to agree with itself.",
     )
 

@@ -14,7 +14,7 @@ from typing import Final
 from ecluse.passage import tracing, warrant
 from ecluse.passage.dossier import Dossier
 from ecluse.proof.bundle import Bundle
-from ecluse.proof.evidence import KO, OK, Said, Skipped, Step, run_steps, ledger_steps, verify_ledger
+from ecluse.proof.evidence import KO, OK, Said, Skipped, Step, ledger_steps, run_steps, verify_ledger
 from ecluse.proof.trust import Trust
 
 __all__ = ["STEPS", "holds", "steps", "verify_bundle"]

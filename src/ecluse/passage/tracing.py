@@ -185,7 +185,7 @@ def check_time_to_live(dossier: Dossier) -> Said:
 
 
 def check_limits(dossier: Dossier) -> Said:
-    """The certificates say what they do not cover, and the bundle what it no longer tells."""
+    """Each certificate says what it does not cover; the bodies that the ledger forgot, and so were not judged, are counted."""
     limits: dict[tuple[str, str], None] = {}
     for noted in dossier.of_act(Act.ERASE.value):
         content = strict_json(
@@ -201,7 +201,7 @@ def check_limits(dossier: Dossier) -> Said:
         language: " ; ".join(words)
         for language, words in zip(("fr", "en"), zip(*limits, strict=True), strict=False)
     }
-    return _said("limits_listed", len(limits), what=what)
+    return _said("limits_listed", len(limits), what=what, forgotten=dossier.forgotten)
 
 
 def _manifest(dossier: Dossier, run: Run) -> Manifest:

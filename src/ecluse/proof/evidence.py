@@ -45,8 +45,8 @@ __all__ = [
     "Step",
     "export_ledger",
     "held",
-    "run_steps",
     "ledger_steps",
+    "run_steps",
     "verify_ledger",
 ]
 
