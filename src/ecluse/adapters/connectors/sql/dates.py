@@ -68,7 +68,14 @@ class DateRule:
         return self.read.reading.format is not None and len(layout(self.read.reading.format, where="")) == 3
 
     def _text(self) -> exp.Expr:
+        if self._full_width:  # nothing but blanks can pad it, and no date ends in blanks: the cheap cast tells the same
+            return self.names.exact(exp.Cast(this=self.read.tree.copy(), to=exp.DataType.build("TEXT")))
         return self.names.trimmed(self.read)
+
+    @property
+    def _full_width(self) -> bool:
+        column, written = self.read.column, self.read.reading.format
+        return self.names.dialect == "postgres" and self.read.padded and column is not None and column.length == _width(written or "")
 
     def _piece(self, directive: str) -> exp.Expr:
         start, width = layout(self.read.reading.format or "%Y-%m-%d", where="")[directive]

@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from ecluse.adapters.connectors.sql.columns import Names, Value, absent, both, number, present, word
+from ecluse.adapters.connectors.sql.columns import Names, Value, absent, both, fails, number, present, word
 from ecluse.adapters.connectors.sql.dates import DateRule
 from ecluse.adapters.connectors.sql.relations import ID, Frame, Keys, distinct, seen, subquery
 from ecluse.terms.mapping import KindMapping
@@ -168,7 +168,17 @@ class Rules:
         ranks = self._ranks(kind, frame)
         if not ranks:
             return []
-        return [Rule(self._labelled("category/", _first(ranks)), both(*(absent(rank) for rank in ranks)))]
+        return [Rule(self._labelled("category/", _first(ranks)), both(*map(self._unranked, ranks)))]
+
+    def _unranked(self, rank: exp.Expr) -> exp.Expr:
+        """No category: for a row's own code, that it is none of all the codes, which is asked once instead of by category."""
+        if not isinstance(rank, exp.Case):
+            return absent(rank)
+        lists = [branch.this for branch in rank.args["ifs"]]
+        if not all(isinstance(one, exp.In) for one in lists):
+            return absent(rank)
+        whole = [code.copy() for one in lists for code in one.expressions]
+        return fails(exp.In(this=lists[0].this.copy(), expressions=whole))
 
     def _ranks(self, kind: str, frame: Frame) -> list[exp.Expr]:
         """The rank of the row's own code, and of each row it belongs to."""
