@@ -3,8 +3,9 @@
 For each part of records, in the manifest's order (parents come first):
 
  1. the part given was opened and verified to its last octet (`handover.open_part`)
- 2. rows that the mapping cannot write exactly, or whose parent was rejected, are sealed in the reject vault
- 3. records that the target's own marks say are written are left: a killed load resumes here, with no loss and no double
+ 2. records that the target's own marks say are written are left: a killed load resumes here, with no loss and no double
+ 3. records that stand among the rejects are left (a replay's to try); those that cannot be written exactly, or whose parent was
+    rejected, join them
  4. the others are written, all in one transaction with the mark; where the target refuses, halves are tried until the refused rows stand alone
 
 The world is behind `Target`; every adapter of a target passes its one contract suite (tests/ports/test_target.py).
@@ -29,7 +30,10 @@ from ecluse.terms.catalogue import Catalogue, Privilege
 from ecluse.terms.mapping import Mapping
 from ecluse.terms.vocabulary import Vocabulary
 
-__all__ = ["Loader", "Mark", "RowsRefused", "TableRows", "Target"]
+__all__ = ["PLACE", "Loader", "Mark", "RowsRefused", "TableRows", "Target"]
+
+PLACE: Final = "_place"
+"""The column, never written, that says where in its part a record stands."""
 
 TOO_MANY: Final = 1000
 """From so many rejected rows on, more than a tenth of a kind's rows rejected means a wrong mapping or target, and the load stops."""
@@ -39,8 +43,8 @@ TOO_MANY: Final = 1000
 class Mark:
     """One committed batch, as the target itself remembers it in the table `ecluse_load`: of which migration, which part, which records.
 
-    `start` is the place, among the part's records that can be written, of the first one of this batch; a part is one batch unless the
-    target refused some of its rows.
+    `start` is the place in the part of the first record of this batch, the others follow it; a part is one batch unless some of its records
+    were rejected.
     """
 
     migration: str
@@ -124,43 +128,41 @@ class Loader:
         """One part; how many records were written now. Raises Refusal `load/too-many-rejected`, Fault `target/...`."""
         if part.header.role != "records":
             return 0
-        kind = part.header.kind
-        number = part.header.number
-        batch = _one(read_body(part.body, rows=part.header.rows, where=f"part {number}"))
+        kind, number = part.header.kind, part.header.number
+        batch = _placed(part)
         self.seen[kind] += batch.num_rows
-        ready = self._writable(batch, kind=kind, number=number)  # step 2
-        gaps = _gaps(ready.records, self.done.get(number, []))  # step 3
+        ready = self._writable(self._left(batch, kind=kind, number=number), kind=kind, number=number)
         return sum(
-            self._write(piece, ready, kind=kind, number=number, start=start) for start, piece in gaps
+            self._write(run, ready, kind=kind, number=number) for run in _runs(ready.records)
         )  # step 4
 
     def unload(self, part: Part) -> int:
-        """Take one part's records out again, children before parents; how many were marked as written."""
-        number = part.header.number
-        marks = self.done.get(number, [])
+        """Take out again the very records of one part that its marks cover, children before parents; how many."""
+        kind, marks = part.header.kind, sorted(self.done.get(part.header.number, []))
         if part.header.role != "records" or not marks:
             return 0
-        kind = part.header.kind
-        batch = _one(read_body(part.body, rows=part.header.rows, where=f"part {number}"))
-        held = pc.is_in(batch.column("id"), value_set=pa.array(sorted(self.lost.get(kind, ())), pa.string()))
-        records = self.writers[kind].write(batch.filter(pc.invert(held))).records
-        # What is not in the reject vault was written, under whatever mark: taken out at once, with the part's first mark.
-        written = self.writers[kind].write(records)
+        batch = _placed(part)
+        written = self.writers[kind].write(batch.filter(_covered(batch, marks)))
         keys = [TableRows(it.table, it.rows.select(it.key), it.key) for it in reversed(written.tables)]
-        for place, mark in enumerate(sorted(marks)):
-            self.target.remove(keys if place == 0 else [], mark=mark)
+        for mark in marks:
+            self.target.remove(keys if mark is marks[0] else [], mark=mark)
         return sum(mark.records for mark in marks)
+
+    def _left(self, batch: pa.RecordBatch, *, kind: str, number: int) -> pa.RecordBatch:
+        """The records neither marked as written nor sealed among the rejects (steps 2 and 3)."""
+        held = pc.is_in(batch.column("id"), value_set=pa.array(sorted(self.lost.get(kind, ())), pa.string()))
+        return batch.filter(pc.invert(pc.or_(held, _covered(batch, self.done.get(number, [])))))
 
     def _writable(self, batch: pa.RecordBatch, *, kind: str, number: int) -> Written:
         """The records that can be written exactly and whose parents were not rejected; the others are sealed."""
         reason = self._orphans(batch, kind=kind)
         if reason.null_count < batch.num_rows:
             orphans = batch.filter(pc.is_valid(reason)).append_column(REASON, reason.drop_null())
-            self._reject(orphans, kind=kind, place=f"{number:04d}.parents")
+            self._reject(orphans, kind=kind, number=number)
             batch = batch.filter(pc.is_null(reason))
         written = self.writers[kind].write(batch)
         if written.rejected.num_rows:
-            self._reject(written.rejected, kind=kind, place=f"{number:04d}.values")
+            self._reject(written.rejected, kind=kind, number=number)
         return written
 
     def _orphans(self, batch: pa.RecordBatch, *, kind: str) -> pa.Array:
@@ -179,45 +181,61 @@ class Loader:
         """Why one record's parent takes it along, or ""."""
         return self._orphans(row, kind=kind)[0].as_py() or ""
 
-    def _write(self, batch: pa.RecordBatch, ready: Written, *, kind: str, number: int, start: int) -> int:
-        """Step 4 for the records from `start` on, halving where the target refuses."""
-        if batch.num_rows == 0:
-            return 0
-        mark = Mark(self.migration, number, kind, batch.num_rows, start)
-        whole = batch.num_rows == ready.records.num_rows
-        tables = ready.tables if whole else self.writers[kind].write(batch).tables
+    def _write(self, run: pa.RecordBatch, ready: Written, *, kind: str, number: int) -> int:
+        """Records that follow each other in their part, in one transaction with their mark; in halves where the target refuses."""
+        mark = Mark(self.migration, number, kind, run.num_rows, run.column(PLACE)[0].as_py())
+        whole = run.num_rows == ready.records.num_rows
+        tables = ready.tables if whole else self.writers[kind].write(run).tables
         try:
             self.target.write(tables, mark=mark, replace=self.replace)
         except RowsRefused as refused:
-            if batch.num_rows == 1:
-                alone = batch.append_column(
-                    REASON, pa.array([f"{refused.values['where']}: {refused.values['reason']}"])
-                )
-                self._reject(alone, kind=kind, place=f"{number:04d}.{start:07d}")
+            if run.num_rows == 1:
+                reason = f"{refused.values['where']}: {refused.values['reason']}"
+                self._reject(run.append_column(REASON, pa.array([reason])), kind=kind, number=number)
                 return 0
-            half = batch.num_rows // 2
-            first = self._write(batch.slice(0, half), ready, kind=kind, number=number, start=start)
-            return first + self._write(batch.slice(half), ready, kind=kind, number=number, start=start + half)
-        return int(batch.num_rows)
+            half = run.num_rows // 2
+            return sum(
+                self._write(piece, ready, kind=kind, number=number)
+                for piece in (run.slice(0, half), run.slice(half))
+            )
+        return int(run.num_rows)
 
-    def _reject(self, rows: pa.RecordBatch, *, kind: str, place: str) -> None:
-        self.rejects.put(kind, rows, place=place)
+    def _reject(self, rows: pa.RecordBatch, *, kind: str, number: int) -> None:
+        self.rejects.put(
+            kind, rows, place=f"{number:04d}.{rows.column(PLACE)[0].as_py():07d}.{rows.num_rows}"
+        )
         lost = self.lost.setdefault(kind, set())
         lost.update(rows.column("id").to_pylist())
         if len(lost) > TOO_MANY and len(lost) * 10 > self.seen[kind]:
             raise Refusal("load/too-many-rejected", where=kind, got=len(lost))
 
 
-def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+def _placed(part: Part) -> pa.RecordBatch:
+    """The part's records, each with its place in the part: what marks and rejects are told by."""
+    batches = read_body(part.body, rows=part.header.rows, where=f"part {part.header.number}")
+    batch = batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+    return batch.append_column(PLACE, pa.array(range(batch.num_rows), pa.int64()))
 
 
-def _gaps(batch: pa.RecordBatch, marks: list[Mark]) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """The stretches of the batch that no mark covers."""
-    place = 0
-    for mark in sorted(marks, key=lambda mark: mark.start):
-        if mark.start > place:
-            yield place, batch.slice(place, mark.start - place)
-        place = max(place, mark.start + mark.records)
-    if place < batch.num_rows:
-        yield place, batch.slice(place)
+def _covered(batch: pa.RecordBatch, marks: Sequence[Mark]) -> pa.Array:
+    """Which of the records the marks cover."""
+    places = batch.column(PLACE)
+    covered = pa.repeat(pa.scalar(value=False), batch.num_rows)
+    for mark in marks:
+        inside = pc.and_(pc.greater_equal(places, mark.start), pc.less(places, mark.start + mark.records))
+        covered = pc.or_(covered, inside)
+    return covered
+
+
+def _runs(records: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The records in stretches that follow each other in their part: one, where none was left out."""
+    if records.num_rows == 0:
+        return
+    places = records.column(PLACE)
+    if places[-1].as_py() - places[0].as_py() + 1 == records.num_rows:
+        yield records
+        return
+    steps = pc.pairwise_diff(places)
+    starts = [0, *pc.indices_nonzero(pc.fill_null(pc.not_equal(steps, 1), fill_value=False)).to_pylist()]
+    for start, end in zip(starts, [*starts[1:], records.num_rows], strict=True):
+        yield records.slice(start, end - start)

@@ -32,6 +32,11 @@ class RejectedRows:
     rows: pa.RecordBatch
 
     @property
+    def part(self) -> int:
+        """The number of the part they came in; for rows rejected at the source, the number of the batch."""
+        return int(self.name.split(".")[1])
+
+    @property
     def reasons(self) -> dict[str, int]:
         """Rows by reason ("field: why")."""
         return {

@@ -13,8 +13,8 @@ from typing import Final
 import pyarrow as pa
 
 from ecluse.passage.custody import Vault
-from ecluse.passage.load import Loader, Mark, RowsRefused
-from ecluse.passage.rejects import REASON, RejectedRows, RejectVault
+from ecluse.passage.load import PLACE, Loader, Mark, RowsRefused
+from ecluse.passage.rejects import REASON, RejectVault
 from ecluse.proof.seal import Recipient
 from ecluse.proof.unseal import Opener
 
@@ -23,9 +23,6 @@ __all__ = ["COMING", "WHOLE", "Replayed", "replay"]
 COMING: Final = "-next"
 WHOLE: Final = "-whole"
 """Folders beside that of the rejects: what will stay, and the sign that all of it is there."""
-
-_BASES: Final = {"values": 1 << 30, "parents": 1 << 31}
-"""Where the places of rows begin that never had one among the writable records of their part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +48,9 @@ def replay(
     )
     written = kept = 0
     for batch in rejected:
-        for place, row in _rows(batch):
-            if _try(loader, batch.kind, *place, row=row, left=left):
+        for index in range(batch.rows.num_rows):
+            row = batch.rows.slice(index, 1).drop_columns([REASON])
+            if _try(loader, batch.kind, batch.part, row=row, left=left):
                 written += 1
             else:
                 kept += 1
@@ -72,16 +70,9 @@ def _swap(vault: Vault, folder: str) -> None:
     vault.erase(coming)
 
 
-def _rows(batch: RejectedRows) -> list[tuple[tuple[int, int], pa.RecordBatch]]:
-    """Each row alone, with its part and its place in it."""
-    _, part, where, _ = batch.name.split(".")
-    first = _BASES[where] if where in _BASES else int(where)
-    rows = batch.rows.drop_columns([REASON])
-    return [((int(part), first + index), rows.slice(index, 1)) for index in range(rows.num_rows)]
-
-
-def _try(loader: Loader, kind: str, part: int, start: int, *, row: pa.RecordBatch, left: RejectVault) -> bool:
-    mark = Mark(loader.migration, part, kind, 1, start)
+def _try(loader: Loader, kind: str, part: int, *, row: pa.RecordBatch, left: RejectVault) -> bool:
+    place = row.column(PLACE)[0].as_py()
+    mark = Mark(loader.migration, part, kind, 1, place)
     if mark in loader.done.get(part, []):
         return True
     reason = loader.orphaned(row, kind=kind)
@@ -95,6 +86,6 @@ def _try(loader: Loader, kind: str, part: int, start: int, *, row: pa.RecordBatc
             except RowsRefused as refused:
                 reason = f"{refused.values['where']}: {refused.values['reason']}"
     if reason:
-        left.put(kind, row.append_column(REASON, pa.array([reason])), place=f"{part:04d}.{start:010d}")
+        left.put(kind, row.append_column(REASON, pa.array([reason])), place=f"{part:04d}.{place:07d}.1")
         loader.lost.setdefault(kind, set()).update(row.column("id").to_pylist())
     return not reason
