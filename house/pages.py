@@ -174,7 +174,8 @@ def verification() -> str:
         " thing that does not hold, or SKIPPED when there was nothing to examine. The command ends with 0 when none is KO, with 9 when one is.",
         f"## Steps\n\n{table(('Step', 'Name', 'English', 'Français', 'KO unless'), lines)}",
         "When one of the steps 1 to 5 is not OK, nothing that the ledger tells is judged and the later steps are SKIPPED. An entry whose body was"
-        " forgotten at the end of its retention is counted by step 5 and passed over by the steps that need it.",
+        " forgotten at the end of its retention is counted by step 5 and passed over by the steps that need it; step 7 is KO when it was an act"
+        " judged here, less than 183 days before the newest entry, since a body taken out of the bundle looks the same.",
         f"## Bundle\n\n```text\n{layout}\n```\n\nOther names, links, names given twice, files too large and files that would unpack to hundreds"
         " of times their size are refused before they are read. Nothing is unpacked onto the disk. Key ids in envelopes are hints and are not"
         " believed; people's names, where the laboratory chose to give them, are not signed.",

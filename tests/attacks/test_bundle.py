@@ -135,6 +135,15 @@ def test_every_file_is_needed() -> None:
     assert spared == unused
 
 
+def test_no_body_can_be_taken_out() -> None:
+    """A carrier who takes out the body of any act, or all of them, and calls it forgotten, is told: it is too early to forget."""
+    bodies = FILES["ledger/bodies.jsonl"].splitlines(keepends=True)
+    for number in range(len(bodies)):
+        less = b"".join(bodies[:number] + bodies[number + 1 :])
+        assert outcomes(FILES | {"ledger/bodies.jsonl": less}, TRUST)["documents"] == "bundle/forgotten-early"
+    assert outcomes(FILES | {"ledger/bodies.jsonl": b""}, TRUST)["documents"] == "bundle/forgotten-early"
+
+
 def test_no_two_files_can_be_swapped() -> None:
     """Whichever two files of one folder change places, the bundle is KO."""
     for folder in ("documents", "people", "agents", "roots"):

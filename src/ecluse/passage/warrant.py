@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 from ecluse.base.refusal import Refusal
+from ecluse.passage import acts
 from ecluse.passage.acts import (
     AGREEMENT_SIGNED,
     CODES_SIGNED,
@@ -42,11 +44,22 @@ __all__ = [
     "recipient_certificate",
 ]
 
+RETENTION: Final = timedelta(days=183)
+"""How long the bodies of the acts that evidence rests on are kept at the least: the authority asks six to twelve months for logs."""
+
+_EVIDENCE: Final = frozenset({*(act.value for act in Act), *(getattr(acts, name) for name in acts.__all__)})
 _ROLES: Final = frozenset(role.value for role in Role)
 
 
 def check_documents(dossier: Dossier) -> Said:
-    """Every document and manifest has the digest that its name or the ledger says; none is lacking, none is too many."""
+    """Every document and manifest has the digest that its name or the ledger says; none is lacking, none is too many, no body was forgotten too early.
+
+    A body taken out by whoever carries the bundle looks like one forgotten: for the acts judged here, it is believed of old ones only.
+    """
+    for noted in dossier.noted:
+        early = dossier.last is not None and dossier.last - noted.time < RETENTION
+        if noted.body is None and noted.act in _EVIDENCE and early:
+            raise Refusal("bundle/forgotten-early", seq=noted.seq, act=noted.act, days=RETENTION.days)
     named, manifests = _named(dossier)
     held: set[str] = set()
     for name in dossier.bundle.within("documents"):

@@ -134,6 +134,8 @@ def test_a_forgotten_body_excuses_no_more_documents_than_it_could_name() -> None
     """Once an entry's body is forgotten, the document that it named is no longer too many, and the entry is no longer judged."""
     told = whole()
     told.ledger.forget(2)  # the classification's
+    assert told.judged()["documents"] == "bundle/forgotten-early"
+    told.note("watched", by=OLD, subject="s", after=200 * DAY)
     judged = told.judged()
     assert judged["documents"] == OK
     assert (judged["codes"], judged["order"]) == ("bundle/not-in-force", OK)
