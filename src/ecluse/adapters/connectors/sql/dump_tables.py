@@ -69,10 +69,11 @@ def created(statement: bytes, *, flavour: Flavour) -> tuple[str, dict[str, Catal
     table = tree.this.this
     name = f"{table.db}.{table.name}" if table.db else str(table.name)
     columns = {}
-    for line_ in tree.this.expressions:
-        if isinstance(line_, exp.ColumnDef):
-            native = line_.kind.sql(dialect=flavour).lower() if line_.kind else ""
-            columns[line_.name] = CatalogueColumn(line_.name, _family(native, flavour), native)
+    for part in tree.this.expressions:
+        if isinstance(part, exp.ColumnDef | exp.Identifier):  # SQLite lets a column have no type
+            kind = part.args.get("kind")
+            native = kind.sql(dialect=flavour).lower() if kind else ""
+            columns[part.name] = CatalogueColumn(part.name, _family(native, flavour), native)
     return name, columns
 
 
