@@ -139,7 +139,7 @@ class Names:
             return self._octets(tree, column)
         if column is not None and column.family == "bytes" and self.dialect != "sqlite":
             raise Refusal("source/octets-as-text", where=where, got=column.name)
-        bare = self.dialect == "sqlite" or (self.dialect == "postgres" and read.padded)
+        bare = self.dialect == "sqlite"
         if bare or (self.dialect == "mysql" and column is not None and column.family == "text"):
             return tree.copy()
         return self.text(tree, column)

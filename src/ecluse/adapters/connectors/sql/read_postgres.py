@@ -181,10 +181,24 @@ def _said(where: str) -> Iterator[None]:
         raise Refusal("source/rows-hidden" if hidden else "source/not-permitted", where=where) from None
     except UnicodeDecodeError:
         raise Refusal("source/encoding", where=where, got="SQL_ASCII") from None
-    except (*_CUT, duckdb.IOException) as error:
+    except (errors.CharacterNotInRepertoire, errors.UntranslatableCharacter):
+        raise Refusal("source/encoding", where=where, got="SQL_ASCII") from None
+    except duckdb.IOException as error:
+        raise _scanned(str(error), where) from None
+    except _CUT as error:
         raise Fault("source/connection-cut", where=where, got=type(error).__name__) from None
     except psycopg.OperationalError as error:
         code = "source/connection-cut" if error.sqlstate is None else "source/not-read"
         raise Fault(code, where=where, got=type(error).__name__) from None
     except (psycopg.Error, duckdb.Error) as error:
         raise Fault("source/not-read", where=where, got=type(error).__name__) from None
+
+
+def _scanned(message: str, where: str) -> Refusal | Fault:
+    """What PostgreSQL said through DuckDB, which passes on its words and not its code; the words may hold a value, and go no further."""
+    if "invalid byte sequence" in message:
+        return Refusal("source/encoding", where=where, got="SQL_ASCII")
+    if "permission denied" in message:
+        return Refusal("source/not-permitted", where=where)
+    said_no = "ERROR:" in message and "terminating connection" not in message
+    return Fault("source/not-read" if said_no else "source/connection-cut", where=where, got="IOException")
