@@ -96,6 +96,10 @@ class Target(Protocol):
         """The migration is accepted and erased: forget its marks."""
         ...
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        ...
+
 
 class Loader:
     """Writes the parts of one migration into one target. `replace`: rows already there take the new values (the cut-over night)."""

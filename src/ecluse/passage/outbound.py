@@ -29,7 +29,7 @@ from ecluse.people.role import Permission
 from ecluse.proof.canonical import canonical_json
 from ecluse.proof.sign import digest, sign_document
 from ecluse.terms.catalogue import Privilege
-from ecluse.terms.mapping import Mapping, check_mapping
+from ecluse.terms.mapping import Mapping
 from ecluse.terms.plan import Plan, compile_plan
 from ecluse.terms.privilege import excess
 from ecluse.terms.vocabulary import vocabulary
@@ -115,7 +115,6 @@ def extract_parcel(  # the whole of gate 1
             "migration/not-now", where=name, act=Act.OPEN_SOURCE.value, got=site.migration(name).state.value
         )
     source = connect()
-    check_mapping(plan.mapping, source.catalogue())
     check_account(passage, source, needed)
     site.spool.erase(name)
     site.rejects.erase(rejects_key(name))

@@ -7,14 +7,14 @@ It decides no rule: every step is a verb of `ecluse.passage`, which refuses what
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from ecluse.adapters.connectors.sql.dump import DumpSource
 from ecluse.adapters.connectors.sql.grants import grants
 from ecluse.adapters.exclusive import alone_in
-from ecluse.base.refusal import Refusal
+from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage import inbound, outbound
 from ecluse.passage.closing import erase_migration
 from ecluse.passage.erase import Certificate
@@ -133,28 +133,25 @@ class Course:
         received = self.received(name)
         known = bool(received.statement.since) or self._opened(name, "target")
         before = None if known else {kind: side.sums for kind, side in self._held(received).items()}
-        return inbound.load(
-            self.target, received, by=by, target=self.target_system(), before=before, mapping=mapping_of(self.settings.target),
-            progress=progress,
-        )  # fmt: skip
+        with closing(self.target_system()) as target:
+            return inbound.load(
+                self.target, received, by=by, target=target, before=before, mapping=mapping_of(self.settings.target),
+                progress=progress,
+            )  # fmt: skip
 
     def replay(self, name: str, *, by: str) -> Replayed:
         """Rejected rows tried again."""
         received = self.received(name)
         mapping = mapping_of(self.settings.target)
-        with alone_in(self.settings.target.site):
-            return inbound.replay_rejects(
-                self.target, received, by=by, target=self.target_system(), mapping=mapping
-            )
+        with alone_in(self.settings.target.site), closing(self.target_system()) as target:
+            return inbound.replay_rejects(self.target, received, by=by, target=target, mapping=mapping)
 
     def roll_back(self, name: str, *, by: str, to: int) -> int:
         """Every batch of parts after `to` taken out of the target; records removed."""
         received = self.received(name)
         mapping = mapping_of(self.settings.target)
-        with alone_in(self.settings.target.site):
-            return inbound.roll_back(
-                self.target, received, by=by, target=self.target_system(), mapping=mapping, to=to
-            )
+        with alone_in(self.settings.target.site), closing(self.target_system()) as target:
+            return inbound.roll_back(self.target, received, by=by, target=target, mapping=mapping, to=to)
 
     def reconcile(self, name: str, *, by: str) -> Reconciliation:
         """Read the target back and hold it against the source's statement."""
@@ -168,8 +165,11 @@ class Course:
         return inbound.accept(self.target, name, by=by, key=key)
 
     def erase(self, name: str, *, by: str) -> Certificate:
-        """Keys and bytes destroyed at every place, certified."""
-        return erase_migration(self.target, self.source, name=name, by=by)
+        """Keys and bytes destroyed at every place, certified; the target forgets its marks, if it can be reached: they hold no datum."""
+        certificate = erase_migration(self.target, self.source, name=name, by=by)
+        with suppress(Refusal, Fault), closing(self.target_system()) as target:
+            target.settle(name)
+        return certificate
 
     @contextmanager
     def read_back(self, received: Received) -> Iterator[tuple[Snapshot, Plan]]:

@@ -147,6 +147,10 @@ class Demonstration:
     def invent(self) -> None:
         """Fill the old system, and create the new one empty."""
         fill(self.settings.source.url, patients=self.patients, seed=self.seed)
+        self.create_target()
+
+    def create_target(self) -> None:
+        """The new system's tables, empty."""
         create_empty(self.settings.target.url)
 
     def people(self) -> Cast:

@@ -46,8 +46,14 @@ class Keys:
         for name, kind in self.mapping.kinds.items():
             for known in vocabulary().kinds[name].fields.values():
                 domain = name if known.name == ID else known.parent
-                if domain and known.name in kind.fields:
+                if domain and known.name in kind.fields and self._visible(kind, kind.fields[known.name]):
                     yield domain, kind, kind.fields[known.name]
+
+    def _visible(self, kind: KindMapping, reading: Reading) -> bool:
+        """Whether this account sees the columns: one held to the plan does not see those that the plan leaves alone."""
+        tables = self.names.catalogue.tables
+        places = [(kind.alias_table(column.alias), column.name) for column in reading.columns]
+        return all(table in tables and name in tables[table].columns for table, name in places)
 
     def of(self, read: Value, domain: str) -> exp.Expr:
         """The value as a key of `domain`, a record kind."""
@@ -98,7 +104,9 @@ class Frame:
         wheres = [self._condition(line) for line in self.kind.where]  # first: a condition may need a join
         joins = [self._join(join) for join in self._needed()]
         columns = [exp.alias_(tree, name, quoted=True, copy=False) for name, tree in outputs.items()]
-        query = exp.select(*columns).from_(self.names.table(self.kind.table, BASE, where=self.kind.kind), copy=False)
+        query = exp.select(*columns).from_(
+            self.names.table(self.kind.table, BASE, where=self.kind.kind), copy=False
+        )
         query.set("joins", [*joins, *self.joins])
         conditions = (*wheres, *(condition for condition in conditions if condition != exp.true()))
         return query.where(*conditions, copy=False) if conditions else query
@@ -122,9 +130,13 @@ class Frame:
         for joined, outer in join.on:
             left, right = self.column(Column(join.alias, joined)), self.column(outer)
             plain = left.kinship == right.kinship and not join.text
-            met.append(exp.EQ(this=self.names.key(left, plain=plain), expression=self.names.key(right, plain=plain)))
+            met.append(
+                exp.EQ(this=self.names.key(left, plain=plain), expression=self.names.key(right, plain=plain))
+            )
         table = self.names.table(join.table, join.alias, where=f"{self.kind.kind}: {join.alias}")
-        return exp.Join(this=table, side="LEFT", on=both(*met, *(self._condition(line) for line in join.where)))
+        return exp.Join(
+            this=table, side="LEFT", on=both(*met, *(self._condition(line) for line in join.where))
+        )
 
     def _condition(self, line: Where) -> exp.Expr:
         read = self.column(line.column)
@@ -141,7 +153,12 @@ def subquery(query: exp.Select | exp.Union, alias: str) -> exp.Subquery:
 def distinct(query: exp.Select | exp.Union) -> exp.Select:
     """The keys `id` of a query, each once, none absent."""
     found = seen("_keys", ID)
-    return exp.select(found).distinct(copy=False).from_(subquery(query, "_keys"), copy=False).where(present(found), copy=False)
+    return (
+        exp.select(found)
+        .distinct(copy=False)
+        .from_(subquery(query, "_keys"), copy=False)
+        .where(present(found), copy=False)
+    )
 
 
 def seen(alias: str, name: str) -> exp.Column:
