@@ -15,7 +15,7 @@ from typing import Final
 
 from ecluse.base.refusal import EXITS, rules
 from ecluse.base.words import say
-from ecluse.passage import evidence
+from ecluse.inspection import evidence
 from ecluse.proof import bundle, trust
 from ecluse.terms.vocabulary import vocabulary
 from house import ROOT, commands, dependencies

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from ecluse.inspection.evidence import verify_bundle
 from ecluse.passage.acts import (
     AGREEMENT_SIGNED,
     CODES_SIGNED,
@@ -21,7 +22,6 @@ from ecluse.passage.acts import (
     RECIPIENT_COMPARED,
     RECONCILIATION_SIGNED,
 )
-from ecluse.passage.evidence import verify_bundle
 from ecluse.passage.migration import Act
 from ecluse.proof.bundle import bundle_of
 from ecluse.proof.canonical import canonical_json, strict_json

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from ecluse.adapters.bundle import write_bundle
 from ecluse.base.refusal import Refusal
 from ecluse.doors.verify import main
-from ecluse.passage.evidence import holds, verify_bundle
+from ecluse.inspection.evidence import holds, verify_bundle
 from ecluse.passage.migration import Act
 from ecluse.proof.bundle import bundle_of, check_names, open_bundle
 from ecluse.proof.trust import Trust

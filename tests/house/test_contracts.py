@@ -18,6 +18,8 @@ PLANTS: dict[str, list[tuple[dict[str, str], str]]] = {
         ({"people/planted.py": "import ecluse.terms"}, "ecluse.people.planted"),
         ({"terms/planted.py": "import ecluse.passage"}, "ecluse.terms.planted"),
         ({"passage/planted.py": "import ecluse.adapters"}, "ecluse.passage.planted"),
+        ({"inspection/planted.py": "import ecluse.invent"}, "ecluse.inspection.planted"),
+        ({"passage/planted.py": "import ecluse.inspection"}, "ecluse.passage.planted"),
         ({"invent/planted.py": "import ecluse.adapters"}, "ecluse.invent.planted"),
         ({"adapters/planted.py": "import ecluse.wiring"}, "ecluse.adapters.planted"),
         ({"wiring/planted.py": "import ecluse.doors"}, "ecluse.wiring.planted"),

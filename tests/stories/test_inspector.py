@@ -15,7 +15,7 @@ import pytest
 
 from ecluse.adapters.bundle import write_bundle
 from ecluse.doors.verify import main
-from ecluse.passage.evidence import steps
+from ecluse.inspection.evidence import steps
 from ecluse.wiring.demonstration import PEOPLE, Demonstration
 from ecluse.wiring.inspection import bundle_files, trust_of
 

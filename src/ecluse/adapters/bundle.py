@@ -1,7 +1,7 @@
 """The inspector's bundle written: gathered from a ledger and its documents, into a folder or a ZIP file.
 
 Decides what goes in: what the ledger names, whose keys, and nothing else, so no patient's datum and no private key. How a bundle is read and judged is
-decided by `proof.bundle` and `passage.evidence`, which need no adapter. Persons are pseudonymous unless their names are asked for.
+decided by `proof.bundle` and `inspection.evidence`, which need no adapter. Persons are pseudonymous unless their names are asked for.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     ecluse-verify BUNDLE [--policy FILE] [--language fr|en] [--json]
 
-Parses the command, calls one verb, and writes its steps. It decides nothing about evidence: `passage.evidence` does. Exit 0 when no step is KO, 9 when one is.
+Parses the command, calls one verb, and writes its steps. It decides nothing about evidence: `inspection.evidence` does. Exit 0 when no step is KO, 9 when one is.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final, TextIO
 
 from ecluse.base.refusal import Refusal
 from ecluse.base.words import LANGUAGES, say
-from ecluse.passage.evidence import holds, verify_bundle
+from ecluse.inspection.evidence import holds, verify_bundle
 from ecluse.proof.bundle import open_bundle
 from ecluse.proof.evidence import KO, OK, SKIPPED, Step
 from ecluse.proof.trust import Trust

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from ecluse.base.words import LANGUAGES
-from ecluse.passage.evidence import STEPS, holds, steps, verify_bundle
+from ecluse.inspection.evidence import STEPS, holds, steps, verify_bundle
 from ecluse.passage.migration import Act
 from ecluse.proof.bundle import bundle_of
 from ecluse.proof.evidence import KO, OK, SKIPPED

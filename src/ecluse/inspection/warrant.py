@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Final
 
 from ecluse.base.refusal import Refusal
+from ecluse.inspection.dossier import RUNS, Dossier, Noted, Run
 from ecluse.passage import acts
 from ecluse.passage.acts import (
     AGREEMENT_SIGNED,
@@ -21,7 +22,6 @@ from ecluse.passage.acts import (
     INSTRUCTION_SIGNED,
     RECIPIENT_COMPARED,
 )
-from ecluse.passage.dossier import RUNS, Dossier, Noted, Run
 from ecluse.passage.migration import Act
 from ecluse.people.person import Person, check_may
 from ecluse.people.role import Permission, Role

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ecluse.base.refusal import Refusal
+from ecluse.inspection.dossier import Dossier, Noted, Run
+from ecluse.inspection.warrant import recipient_certificate
 from ecluse.passage.acts import KEY_DESTROYED, KEY_RESURRECTED, RECONCILIATION_SIGNED
-from ecluse.passage.dossier import Dossier, Noted, Run
 from ecluse.passage.migration import Act, Migration, MigrationState, check_gates
 from ecluse.passage.parcel import Manifest, fingerprint, read_manifest
-from ecluse.passage.warrant import recipient_certificate
 from ecluse.people.person import may
 from ecluse.people.role import Permission
 from ecluse.proof.canonical import Json, strict_json

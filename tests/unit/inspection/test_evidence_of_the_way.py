@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from ecluse.inspection.evidence import STEPS, verify_bundle
 from ecluse.passage.acts import KEY_RESURRECTED
-from ecluse.passage.evidence import STEPS, verify_bundle
 from ecluse.passage.migration import Act
 from ecluse.proof.bundle import bundle_of
 from ecluse.proof.canonical import canonical_json
