@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import pyarrow as pa
@@ -35,6 +36,7 @@ ARROW: Final[dict[str, pa.DataType]] = {
 }
 """How each type of the vocabulary travels in a parcel."""
 
+_CALENDAR: Final = (datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999))  # noqa: DTZ001 - civil times have no zone
 _TRUE: Final = pa.array(["t", "true", "TRUE", "True", "1"])
 _FALSE: Final = pa.array(["f", "false", "FALSE", "False", "0"])
 _YEAR: Final = r"(\d{3}[1-9]|\d{2}[1-9]0|\d[1-9]00|[1-9]000)"
@@ -173,11 +175,15 @@ def _integer(text: pa.Array, _reading: Reading, _field: Field) -> tuple[pa.Array
 
 
 def _date(text: pa.Array, reading: Reading, _field: Field) -> tuple[pa.Array, pa.Array | None, str]:
+    if pa.types.is_date(text.type):
+        return (*_of_the_calendar(text), "date-not-readable")
     iso = pc.replace_substring_regex(_iso(text, reading), _MIDNIGHT, r"\1")
     return (*parsed(iso, _DATE, pa.date32()), "date-not-readable")
 
 
 def _datetime(text: pa.Array, reading: Reading, _field: Field) -> tuple[pa.Array, pa.Array | None, str]:
+    if pa.types.is_timestamp(text.type):
+        return (*_of_the_calendar(text), "date-not-readable")
     iso = pc.replace_substring_regex(_iso(text, reading), r"(\+00(:00)?|Z)$", "")
     return (*parsed(iso, _DATETIME, pa.timestamp("us")), "date-not-readable")
 
@@ -190,6 +196,13 @@ _READERS: Final[dict[str, Callable[[pa.Array, Reading, Field], tuple[pa.Array, p
     "date": _date,
     "datetime": _datetime,
 }
+
+
+def _of_the_calendar(values: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Dates or times that the source gave as such, with a mask of those that no ISO text of four digits tells (infinite, before Christ)."""
+    first, last = (pa.scalar(day, pa.timestamp("us")).cast(values.type) for day in _CALENDAR)
+    bad = pc.fill_null(pc.or_(pc.less(values, first), pc.greater(values, last)), fill_value=False)
+    return pc.if_else(bad, pa.scalar(None, values.type), values), bad
 
 
 def parsed(text: pa.Array, shape: str, to: pa.DataType) -> tuple[pa.Array, pa.Array | None]:

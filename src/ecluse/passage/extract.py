@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ecluse.base.refusal import Refusal
+from ecluse.passage.ahead import behind
 from ecluse.passage.canonical import MONTH, NOWHERE, SITE, canonical, site_names
 from ecluse.passage.parcel import Sealer
 from ecluse.passage.rejects import RejectVault
@@ -54,7 +55,7 @@ class Snapshot(Protocol):
     """One consistent, read-only view of a source: every call sees the same instant.
 
     Raw batches: one column for each field of the slice, named as the field, of type string (binary for `bytes` fields) holding the source's own
-    value as exact text (null = SQL NULL), before the reading's trim/absent/values/format, which `passage.canonical` applies; then
+    value as exact text (null = SQL NULL), or a `date` or `datetime` in its Arrow type where the reading changes nothing, before the reading's trim/absent/values/format, which `passage.canonical` applies; then
     `_site` (raw text, "-" for patients and prescribers), `_month` (text "YYYY-MM", "-" likewise), `_changed` (ISO text, only where
     the mapping says `changed`), `_withheld` (the category that kept this row's free texts back, else null; only where the slice has some).
     """
@@ -69,6 +70,10 @@ class Snapshot(Protocol):
 
     def rows(self, plan: Plan, piece: Slice) -> Iterator[pa.RecordBatch]:
         """The rows that leave, as raw batches of at most 131,072 rows. Raises Fault `source/...` when the connection is cut."""
+        ...
+
+    def sample(self, plan: Plan, piece: Slice) -> pa.RecordBatch | None:
+        """Some 2,000 of the rows that leave, whichever are soonest read; None where none leaves."""
         ...
 
 
@@ -160,7 +165,7 @@ def check_codes(snapshot: Snapshot, plan: Plan) -> None:
 def check_secrets(snapshot: Snapshot, plan: Plan) -> None:
     """Step 2, on the first rows of each kind. Raises Refusal `extract/secret` naming the column and the reason, never a value."""
     for piece in plan.slices:
-        first = next(iter(snapshot.rows(plan, piece)), None)
+        first = snapshot.sample(plan, piece)
         for name, reading in piece.fields.items():
             if first is None or not pa.types.is_string(first.column(name).type):
                 continue
@@ -203,13 +208,7 @@ class _Run:
         expected = self._census(snapshot)
         total = sum(expected.values())
         done = 0
-        for batches in pieces_of(self._moved(snapshot)):
-            self.sealer.seal(
-                body_of(batches),
-                role="records",
-                kind=self.piece.kind,
-                rows=sum(batch.num_rows for batch in batches),
-            )
+        for batches in behind(self._seal, pieces_of(self._moved(snapshot))):
             done += sum(batch.num_rows for batch in batches)
             progress(self.piece.kind, done, total)
         if self.left != expected:  # step 5
@@ -224,6 +223,10 @@ class _Run:
                 groups=differing,
             )
         return self.statement
+
+    def _seal(self, batches: list[pa.RecordBatch]) -> None:
+        rows = sum(batch.num_rows for batch in batches)
+        self.sealer.seal(body_of(batches), role="records", kind=self.piece.kind, rows=rows)
 
     def _census(self, snapshot: Snapshot) -> Counter[Group]:
         """Step 3: what leaves, by group; the rest goes into the statement by rule."""

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage.acts import RECONCILIATION_SIGNED
+from ecluse.passage.ahead import ahead, behind
 from ecluse.passage.authority import Authority, authority
 from ecluse.passage.canonical import canonical
 from ecluse.passage.custody import carry
@@ -40,7 +41,7 @@ from ecluse.proof.seal import seal
 from ecluse.proof.sign import add_signature, sign_document, verify_document
 from ecluse.proof.unseal import Identity, unseal
 from ecluse.terms.mapping import Mapping as SystemMapping
-from ecluse.terms.plan import Plan, read_back
+from ecluse.terms.plan import Plan, Slice, read_back
 from ecluse.terms.vocabulary import vocabulary
 
 __all__ = [
@@ -141,8 +142,7 @@ def load(
         totals = {kind: it.moved for kind, it in received.statement.kinds.items()}
         written = 0
         done: Counter[str] = Counter()
-        for line in received.manifest.parts[:-1]:
-            part = received.part(site, line)
+        for part in ahead(received.part(site, line) for line in received.manifest.parts[:-1]):
             written += loader.load(part)
             done[part.header.kind] += part.header.rows
             progress(part.header.kind, done[part.header.kind], totals[part.header.kind])
@@ -205,10 +205,14 @@ def measure(snapshot: Snapshot, plan: Plan, *, checksum: Checksum, salts: Salts)
     sides: dict[str, Side] = {}
     for piece in plan.slices:
         side = sides[piece.kind] = Side()
-        for raw in snapshot.rows(plan, piece):
+
+        def take(raw: pa.RecordBatch, piece: Slice = piece, side: Side = side) -> None:
             moved = canonical(raw, piece, vocabulary=vocabulary(), lost={}).moved
             side.sums.add(checksum.sums(moved, salts=salts))
             side.analytes.add(moved)
+
+        for _ in behind(take, snapshot.rows(plan, piece)):
+            pass
     return sides
 
 

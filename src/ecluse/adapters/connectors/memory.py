@@ -89,6 +89,10 @@ class _Snapshot:
         for start in range(0, len(leaving), _BATCH):
             yield _batch(run, piece, leaving[start : start + _BATCH])
 
+    def sample(self, plan: Plan, piece: Slice) -> pa.RecordBatch | None:
+        """See `Snapshot.sample`."""
+        return next(iter(self.rows(plan, piece)), None)
+
     def _run(self, plan: Plan) -> _Run:
         if id(plan) not in self._runs:
             self._runs[id(plan)] = plan, _Run(plan, self._catalogue, self._tables)

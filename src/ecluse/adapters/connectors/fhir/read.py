@@ -84,6 +84,10 @@ class FhirSnapshot:
             while some := list(islice(rows, DOCUMENTS if held.binaries else CHUNK)):
                 yield self._batch(piece, some)
 
+    def sample(self, plan: Plan, piece: Slice) -> pa.RecordBatch | None:
+        """See `Snapshot.sample`."""
+        return next(iter(self.rows(plan, piece)), None)
+
     def _batch(self, piece: Slice, rows: Sequence[Row]) -> pa.RecordBatch:
         fields = vocabulary().kinds[piece.kind].fields
         columns = {}

@@ -24,6 +24,8 @@ BOUND: Final = "bound"
 TABLE: Final = "table"
 """Marks on a tree's nodes: a literal that comes from a document, to be bound where the driver can; the table a column belongs to."""
 
+_ONE_TEXT: Final = ("smallint", "integer", "bigint", "boolean")
+_NATIVE: Final = {"date": "date", "timestamp without time zone": "datetime"}
 _PADDED: Final = ("char(", "character(", "character (", "bpchar")
 
 
@@ -129,8 +131,9 @@ class Names:
 
     # --- what leaves -------------------------------------------------------------------------------------------------
 
-    def leaving(self, read: Value, *, octets: bool, where: str) -> exp.Expr:
-        """The value that leaves: exact text, or octets. SQLite's leaves as it is stored: its reader writes the text.
+    def leaving(self, read: Value, *, octets: bool, where: str, typed: str = "") -> exp.Expr:
+        """The value that leaves: exact text, or octets. SQLite's leaves as it is stored: its reader writes the text. So do PostgreSQL's whole
+        numbers and flags where `typed` names the field's type, and its dates and times where the field is just that.
 
         Raises Refusal `source/octets-as-text` when octets would have to be read as text.
         """
@@ -139,7 +142,7 @@ class Names:
             return self._octets(tree, column)
         if column is not None and column.family == "bytes" and self.dialect != "sqlite":
             raise Refusal("source/octets-as-text", where=where, got=column.name)
-        bare = self.dialect == "sqlite"
+        bare = self.dialect == "sqlite" or (self.dialect == "postgres" and _as_it_is(read, typed))
         if bare or (self.dialect == "mysql" and column is not None and column.family == "text"):
             return tree.copy()
         return self.text(tree, column)
@@ -151,6 +154,14 @@ class Names:
         if self.dialect == "postgres":
             return exp.Anonymous(this="CONVERT_TO", expressions=[text, word("UTF8")])
         return _cast(text, "BINARY") if self.dialect == "mysql" else exp.Anonymous(this="ENCODE", expressions=[text])
+
+
+def _as_it_is(read: Value, typed: str) -> bool:
+    """Whether PostgreSQL may send the binary value: what it stands for has one text only, or is of the field's own type."""
+    if not typed or read.column is None:
+        return False
+    plain = not (read.reading.format or read.reading.absent or read.reading.values or read.reading.trim)
+    return read.column.native in _ONE_TEXT or (plain and _NATIVE.get(read.column.native) == typed)
 
 
 def _postgres_text(tree: exp.Expr, column: CatalogueColumn) -> exp.Expr:

@@ -126,6 +126,10 @@ class DumpSnapshot:
                 arrays = [array.cast(field.type) for array, field in zip(batch.columns, schema, strict=True)]
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
+    def sample(self, plan: Plan, piece: Slice) -> pa.RecordBatch | None:
+        """See `Snapshot.sample`."""
+        return next(iter(self.rows(plan, piece)), None)
+
     def _ask(self, tree: exp.Select, where: str) -> Sequence[Sequence[object]]:
         query = render(tree, "duckdb")
         with _said(where):

@@ -43,10 +43,11 @@ def rows_query(plan: Plan, piece: Slice, catalogue: Catalogue, dialect: Dialect)
     keeping = rules.of(piece, frame)
     withheld = rules.withheld(piece, frame)
     outputs: dict[str, exp.Expr] = {}
+    documents, fields = octets(piece), vocabulary().kinds[piece.kind].fields
     for name, reading in piece.fields.items():
-        binary = name in octets(piece)
+        binary = name in documents
         read = frame.value(reading, octets=binary)
-        tree = names.leaving(read, octets=binary, where=f"{piece.kind}.{name}")
+        tree = names.leaving(read, octets=binary, where=f"{piece.kind}.{name}", typed="" if documents else fields[name].type)
         if withheld is not None and name in piece.free_texts:
             tree = exp.Case().when(absent(withheld), tree, copy=False)
         outputs[name] = tree

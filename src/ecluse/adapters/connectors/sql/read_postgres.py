@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any, Final
 
 import duckdb
@@ -20,13 +20,14 @@ from sqlglot import exp
 
 from ecluse.adapters.connectors.sql import census
 from ecluse.adapters.connectors.sql.address import Address
-from ecluse.adapters.connectors.sql.batches import ROWS, chunks, gathered, shape
+from ecluse.adapters.connectors.sql.batches import ROWS, SAMPLE, chunks, gathered, shape
 from ecluse.adapters.connectors.sql.connect import open_postgres
 from ecluse.adapters.connectors.sql.introspect import introspect_postgres
 from ecluse.adapters.connectors.sql.privileges import privileges_postgres
 from ecluse.adapters.connectors.sql.query import columns_read, octets, render, rows_query
 from ecluse.adapters.connectors.sql.scanner import open_scanner
 from ecluse.base.refusal import Fault, Refusal
+from ecluse.passage.canonical import ARROW
 from ecluse.passage.extract import Count
 from ecluse.terms.catalogue import Catalogue, Privilege
 from ecluse.terms.plan import Plan, Slice
@@ -36,8 +37,13 @@ __all__ = ["PostgresSnapshot", "PostgresSource"]
 SETTINGS: Final = (
     ("timezone", "UTC"), ("datestyle", "ISO, YMD"), ("intervalstyle", "postgres"), ("extra_float_digits", "3"), ("bytea_output", "hex"),
     ("standard_conforming_strings", "on"), ("row_security", "off"), ("statement_timeout", "0"), ("idle_in_transaction_session_timeout", "0"),
+    ("work_mem", "64MB"),
 )  # fmt: skip
-"""What an account's own settings could change in the texts we read. row_security off: a policy that would hide rows is an error instead."""
+"""What an account's own settings could change in the texts we read. row_security off: a policy that would hide rows is an error instead.
+work_mem: the default of 4 MB cuts the table of requests to pieces on disk to join it."""
+
+_TYPED: Final = (ARROW["date"], ARROW["datetime"])
+"""What `query` asks for as the field's own type; whole numbers and flags come as such too, and are written as text here."""
 
 _CUT: Final = (errors.ConnectionException, errors.OperatorIntervention, psycopg.InterfaceError)
 _CHANGED: Final = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction, errors.DatatypeMismatch)
@@ -73,19 +79,24 @@ class PostgresSource:
                     connection.execute(sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), sql.Literal(text)))
                 ((name,),) = connection.execute("SELECT pg_export_snapshot()").fetchall()
                 catalogue = introspect_postgres(connection)
-            yield PostgresSnapshot(self.address, connection, name, catalogue, self._first or catalogue)
+            with ExitStack() as scanners:
+                yield PostgresSnapshot(self.address, connection, name, catalogue, first=self._first or catalogue, scanners=scanners)
 
 
 class PostgresSnapshot:
     """Implements `passage.extract.Snapshot` on one exported snapshot."""
 
-    def __init__(self, address: Address, connection: Connection, name: str, catalogue: Catalogue, first: Catalogue) -> None:
+    def __init__(
+        self, address: Address, connection: Connection, name: str, catalogue: Catalogue, *, first: Catalogue, scanners: ExitStack
+    ) -> None:
         self._address = address
         self._connection = connection
         self._name = name
         self._catalogue = catalogue
         self._first = first
         self._held: Plan | None = None
+        self._scanners = scanners
+        self._free: duckdb.DuckDBPyConnection | None = None
 
     def codes(self, plan: Plan, path: str) -> dict[str, int]:
         """See `Snapshot.codes`."""
@@ -105,6 +116,15 @@ class PostgresSnapshot:
         with _said(piece.kind):
             yield from _exact(read, shape(tree, piece), piece.kind)
 
+    def sample(self, plan: Plan, piece: Slice) -> pa.RecordBatch | None:
+        """See `Snapshot.sample`."""
+        self._hold(plan)
+        tree = rows_query(plan, piece, self._catalogue, "postgres").limit(SAMPLE, copy=False)
+        read = self._chunks(tree, piece) if octets(piece) else self._stream(tree)
+        with _said(piece.kind):
+            batches = list(_exact(read, shape(tree, piece), piece.kind))  # to its end, so that the scanner stays free
+            return batches[0] if batches else None
+
     def _ask(self, tree: exp.Select, where: str) -> Sequence[Sequence[object]]:
         with _said(where):
             return self._connection.execute(render(tree, "postgres").sql.encode()).fetchall()
@@ -115,16 +135,25 @@ class PostgresSnapshot:
             yield from gathered(chunks(cursor.fetchmany, piece), shape(tree, piece), where=piece.kind)
 
     def _stream(self, tree: exp.Select) -> Iterator[pa.RecordBatch]:
-        with open_scanner(self._address) as scanner:
-            scanner.execute("BEGIN")
-            self._say(scanner, sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(self._name)))
-            for name, text in SETTINGS:
-                self._say(scanner, sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), sql.Literal(text)))
-            if self._address.schemas:
-                path = sql.SQL(", ").join(map(sql.Identifier, self._address.schemas))
-                self._say(scanner, sql.SQL("SET LOCAL search_path = {}").format(path))
-            reader = scanner.execute("SELECT * FROM postgres_query('source', ?)", [render(tree, "postgres").sql]).to_arrow_reader(ROWS)
-            yield from reader
+        scanner, self._free = self._free or self._scanner(), None
+        try:
+            yield from scanner.execute("SELECT * FROM postgres_query('source', ?)", [render(tree, "postgres").sql]).to_arrow_reader(ROWS)
+        except BaseException:  # left before its end, its connection is still in the middle of an answer
+            scanner.close()
+            raise
+        self._free = scanner
+
+    def _scanner(self) -> duckdb.DuckDBPyConnection:
+        """DuckDB within this snapshot; opening it takes as long as reading 100,000 rows, so that it serves every kind."""
+        scanner = self._scanners.enter_context(open_scanner(self._address))
+        scanner.execute("BEGIN")
+        self._say(scanner, sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(self._name)))
+        for name, text in SETTINGS:
+            self._say(scanner, sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), sql.Literal(text)))
+        if self._address.schemas:
+            path = sql.SQL(", ").join(map(sql.Identifier, self._address.schemas))
+            self._say(scanner, sql.SQL("SET LOCAL search_path = {}").format(path))
+        return scanner
 
     def _say(self, scanner: duckdb.DuckDBPyConnection, statement: sql.Composable) -> None:
         scanner.execute("CALL postgres_execute('source', ?)", [statement.as_string(self._connection)])
@@ -166,7 +195,8 @@ def _exact(batches: Iterator[pa.RecordBatch], schema: pa.Schema, where: str) -> 
             column = re.search(r"In column (\d+)", str(error))
             name = schema.names[int(column.group(1))] if column else "?"
             raise Refusal("source/encoding", where=f"{where}.{name}", got="SQL_ASCII") from None
-        yield pa.RecordBatch.from_arrays([array.cast(field.type) for array, field in zip(batch.columns, schema, strict=True)], schema=schema)
+        columns = [array if array.type in _TYPED else array.cast(field.type) for array, field in zip(batch.columns, schema, strict=True)]
+        yield pa.RecordBatch.from_arrays(columns, names=schema.names)
 
 
 @contextmanager

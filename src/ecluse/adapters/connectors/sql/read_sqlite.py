@@ -84,6 +84,10 @@ class SqliteSnapshot:
         with _said(piece.kind), closing(self._run(tree)) as cursor:
             yield from gathered(chunks(cursor.fetchmany, piece), shape(tree, piece), where=piece.kind)
 
+    def sample(self, plan: Plan, piece: Slice) -> pa.RecordBatch | None:
+        """See `Snapshot.sample`."""
+        return next(iter(self.rows(plan, piece)), None)
+
     def authorize(self, action: int, first: str | None, second: str | None, _database: str | None, view: str | None) -> int:
         """SQLite asks this while it compiles a statement (sqlite3_set_authorizer): yes to reading the statement's columns, no to all else."""
         if action == sqlite3.SQLITE_SELECT:
