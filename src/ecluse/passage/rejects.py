@@ -43,6 +43,17 @@ class RejectedRows:
             line["values"]: line["counts"] for line in pc.value_counts(self.rows.column(REASON)).to_pylist()
         }
 
+    @property
+    def shapes(self) -> dict[str, tuple[str, ...]]:
+        """For each reason that blames a field, up to three different shapes of what stood there (`masked`): what an engineer may see."""
+        found: dict[str, dict[str, None]] = {}
+        for line, reason in enumerate(self.rows.column(REASON).to_pylist()):
+            field = reason.partition(":")[0]
+            if field in self.rows.schema.names and pa.types.is_string(self.rows.schema.field(field).type):
+                value = self.rows.column(field)[line].as_py()
+                found.setdefault(reason, {})[masked(value) if value is not None else "NULL"] = None
+        return {reason: tuple(shapes)[:3] for reason, shapes in found.items()}
+
 
 class RejectVault:
     """The rejected rows of one migration at one site. `folder` names them in the vault."""

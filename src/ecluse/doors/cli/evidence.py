@@ -15,7 +15,7 @@ __all__ = ["bundle", "ledger", "rejects", "replay", "report", "sample", "verify"
 
 
 def rejects(ctx: typer.Context, *, migration: Migration = "", json: Json = False) -> None:
-    """How many rows were rejected, at which side and why: never a row, never a value."""
+    """How many rows were rejected, at which side and why, with the shape of what stood there: never a row, never a value."""
     from ecluse.passage.outbound import rejects_key
     from ecluse.passage.rejects import RejectVault
 
@@ -24,6 +24,7 @@ def rejects(ctx: typer.Context, *, migration: Migration = "", json: Json = False
     name = place.migration(workspace.any_site(), migration)
     key = rejects_key(name)
     found: dict[tuple[str, str, str], int] = {}
+    shapes: dict[str, tuple[str, ...]] = {}
     for side in ("source", "target"):
         if not workspace.holds(side):
             continue
@@ -34,18 +35,28 @@ def rejects(ctx: typer.Context, *, migration: Migration = "", json: Json = False
         for batch in RejectVault(site.rejects, key, to=identity.recipient()).read([identity]):
             for reason, rows in batch.reasons.items():
                 found[site.name, batch.kind, reason] = found.get((site.name, batch.kind, reason), 0) + rows
+            shapes = batch.shapes | shapes
     voice.result(
         "rejects list",
         migration=name,
         rows=sum(found.values()),
         reasons=[
-            {"site": site, "kind": kind, "reason": reason, "rows": rows}
+            {
+                "site": site,
+                "kind": kind,
+                "reason": reason,
+                "rows": rows,
+                "shapes": list(shapes.get(reason, ())),
+            }
             for (site, kind, reason), rows in found.items()
         ],
     )
     voice.line(voice.phrase("rejected_rows", count=voice.number(sum(found.values()))))
     voice.table(
-        [(site, kind, voice.number(rows), reason) for (site, kind, reason), rows in sorted(found.items())],
+        [
+            (site, kind, voice.number(rows), reason, " ".join(shapes.get(reason, ())))
+            for (site, kind, reason), rows in sorted(found.items())
+        ],
         right=frozenset({2}),
         indent="  ",
     )

@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-__all__ = ["Author", "Dry", "Json", "LanguageName", "Maybe", "Migration", "Secret", "SideName"]
+__all__ = ["Author", "Dry", "Dump", "Json", "LanguageName", "Maybe", "Migration", "Secret", "SideName"]
 
 
 class SideName(StrEnum):
@@ -22,6 +22,7 @@ Json: TypeAlias = Annotated[bool, typer.Option("--json")]
 Dry: TypeAlias = Annotated[bool, typer.Option("--dry-run")]
 Author: TypeAlias = Annotated[str, typer.Option("--as", metavar="PERSON")]
 Secret: TypeAlias = Annotated[Path | None, typer.Option("--passphrase-file", metavar="FILE")]
+Dump: TypeAlias = Annotated[Path | None, typer.Option("--from-dump", metavar="FILE|-")]
 Migration: TypeAlias = Annotated[str, typer.Argument(metavar="MIGRATION")]
 Maybe: TypeAlias = Annotated[Path | None, typer.Argument(metavar="FILE")]
 

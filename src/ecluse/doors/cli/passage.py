@@ -6,12 +6,13 @@ before acceptance: a biologist accepts, nobody does it for them.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ecluse.base.refusal import Refusal
-from ecluse.doors.cli.options import Author, Dry, Json, Migration, Secret
+from ecluse.doors.cli.options import Author, Dry, Dump, Json, Migration, Secret
 from ecluse.doors.cli.place import Here, here
 from ecluse.doors.cli.steps import TAKE
 
@@ -43,6 +44,7 @@ def run(
     instruction: Annotated[str, typer.Option("--instruction", metavar="FILE|DIGEST")] = "",
     rehearse: Annotated[int, typer.Option("--rehearse", metavar="N", min=0)] = 0,
     delta: Annotated[bool, typer.Option("--delta")] = False,
+    from_dump: Dump = None,
     passphrase_file: Secret = None,
     json: Json = False,
     dry_run: Dry = False,
@@ -50,7 +52,7 @@ def run(
     """Every step that is left, of both sides; interrupted, the same command goes on."""
     from ecluse.passage.closing import expire_due
 
-    place = here(ctx, json=json)
+    place = here(ctx, json=json, dump=from_dump)
     voice, workspace = place.voice, place.workspace
     site = workspace.any_site()
     if not dry_run:
@@ -134,6 +136,7 @@ def extract(
     *,
     author: Author,
     migration: Migration = "",
+    from_dump: Dump = None,
     passphrase_file: Secret = None,
     json: Json = False,
     dry_run: Dry = False,
@@ -148,6 +151,7 @@ def extract(
         json=json,
         dry_run=dry_run,
         then="deposit",
+        dump=from_dump,
     )
 
 
@@ -314,11 +318,12 @@ def _alone(
     json: bool,
     dry_run: bool,
     then: str,
+    dump: Path | None = None,
 ) -> int:
     """One step of the migration that is meant. Raises Refusal `migration/not-now` when it is not this step's turn."""
     from ecluse.wiring.workspace import STEPS
 
-    place = here(ctx, json=json)
+    place = here(ctx, json=json, dump=dump)
     voice, site = place.voice, place.workspace.any_site()
     name = place.migration(site, given)
     place.acting(author, secret)

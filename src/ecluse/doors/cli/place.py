@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import typer
 
@@ -31,10 +33,24 @@ SHORTEST: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """Where a command runs and how it speaks."""
+    """Where a command runs and how it speaks. `dump`: the full dump given in place of the source system, "-" for standard input."""
 
     home: Path
     voice: Voice
+    dump: Path | None = None
+
+    @contextmanager
+    def opened_dump(self) -> Iterator[BinaryIO | None]:
+        """The dump, read once from a file or a pipe; None when the source system itself is read. Raises Refusal `door/file-absent`."""
+        if self.dump is None:
+            yield None
+        elif str(self.dump) == "-":
+            yield sys.stdin.buffer
+        elif not self.dump.is_file():
+            raise Refusal("door/file-absent", where=self.dump.name)
+        else:
+            with self.dump.open("rb") as file:
+                yield file
 
     @property
     def workspace(self) -> Workspace:
@@ -73,10 +89,10 @@ class Here:
         return migration_of(site, given)
 
 
-def here(ctx: typer.Context, *, json: bool = False) -> Here:
+def here(ctx: typer.Context, *, json: bool = False, dump: Path | None = None) -> Here:
     """Where this command runs, as the outer command noted it."""
     home, language = ctx.obj
-    return Here(home, Voice(language=language, json=json))
+    return Here(home, Voice(language=language, json=json), dump)
 
 
 def passphrase(voice: Voice, file: Path | None, *, whose: str, option: str = "--passphrase-file") -> str:

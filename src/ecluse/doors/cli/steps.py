@@ -20,8 +20,8 @@ __all__ = ["TAKE", "compared_table"]
 
 def _extract(place: Here, name: str, author: str) -> dict[str, Any]:
     begun = time.monotonic()
-    with place.voice.progress(place.voice.phrase("step_extract")) as tell:
-        statement = place.workspace.course().extract(name, by=author, progress=tell)
+    with place.opened_dump() as dump, place.voice.progress(place.voice.phrase("step_extract")) as tell:
+        statement = place.workspace.course().extract(name, by=author, progress=tell, dump=dump)
     moved = {kind: it.moved for kind, it in statement.kinds.items()}
     excluded = {kind: it.by_rule for kind, it in statement.kinds.items()}
     rejected = sum(it.rejected.total() for it in statement.kinds.values())
