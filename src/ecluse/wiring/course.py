@@ -188,13 +188,15 @@ class Course:
 
 
 def migration_of(site: Site, name: str) -> str:
-    """The migration meant: the one named, or the only one not yet over. Raises Refusal `migration/which`, `migration/unknown`."""
+    """The migration meant: the one named, else the only one not yet over, else the last. Raises Refusal `migration/which`, `migration/unknown`."""
     known = migrations(site.journal.events())
     if name:
         if name not in known:
             raise Refusal("migration/unknown", where=name)
         return name
     alive = [it.name for it in known.values() if it.state is not MigrationState.ERASED]
+    if not alive and known:
+        return list(known)[-1]
     if len(alive) != 1:
         raise Refusal("migration/which", got=", ".join(alive) or "-")
     return alive[0]

@@ -263,7 +263,7 @@ def report(
     dry_run: Dry = False,
 ) -> None:
     """One migration on one page: what moved, what stayed and why, what was compared, what was erased; or its certificate of erasure."""
-    from ecluse.doors.cli.stories import report_of, story_of
+    from ecluse.doors.cli.stories import report_of, signed, story_of
     from ecluse.doors.pages import certificate_page
 
     place = here(ctx, json=json)
@@ -278,7 +278,7 @@ def report(
             story.certificate,
             language=voice.language,
             digest=story.documents["erasure"],
-            signers=tuple(site.agents),
+            signers=signed(site, "erasure", story.documents["erasure"]).signers,
             people=story.people,
         )
     else:

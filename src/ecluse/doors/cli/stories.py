@@ -13,12 +13,12 @@ from ecluse.doors.pages import Story, reconciliation_of
 from ecluse.passage.acts import RECONCILIATION_SIGNED
 from ecluse.passage.authority import signed_instruction
 from ecluse.passage.migration import Act
-from ecluse.proof.sign import verify_document
+from ecluse.proof.sign import Verified, verify_document
 
 if TYPE_CHECKING:
     from ecluse.passage.site import Site
 
-__all__ = ["report_of", "story_of"]
+__all__ = ["report_of", "signed", "story_of"]
 
 
 def story_of(site: Site, name: str) -> Story:
@@ -32,10 +32,10 @@ def story_of(site: Site, name: str) -> Story:
         name=name,
         events=tuple(site.journal.events()),
         instruction=signed_instruction(site, str(drafted[0]["instruction"]))[0],
-        reconciliation=reconciliation_of(_signed(site, "reconciliation", compared[-1]["document"]))
+        reconciliation=reconciliation_of(signed(site, "reconciliation", compared[-1]["document"]).payload)
         if compared
         else None,
-        certificate=json.loads(_signed(site, "erasure", erased[-1]["document"])) if erased else None,
+        certificate=json.loads(signed(site, "erasure", erased[-1]["document"]).payload) if erased else None,
         people={person: known.person.name for person, known in site.people.items()},
     )
 
@@ -47,7 +47,6 @@ def report_of(site: Site, name: str, *, language: str, bundle: str = "") -> str:
     return report_page(story_of(site, name), language=language, at=site.clock(), bundle=bundle)
 
 
-def _signed(site: Site, kind: str, document: object) -> bytes:
-    """The bytes of a document that one of the two sites' machines signed."""
-    keys = dict(site.agents)
-    return verify_document(site.documents.get(str(document)), type=kind, keys=keys).payload
+def signed(site: Site, kind: str, document: object) -> Verified:
+    """A document that at least one of the two sites' machines signed, with those whose signatures hold. Raises Refusal `sign/...`."""
+    return verify_document(site.documents.get(str(document)), type=kind, keys=dict(site.agents))
