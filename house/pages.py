@@ -16,6 +16,7 @@ from typing import Final
 from ecluse.base.refusal import EXITS, rules
 from ecluse.base.words import say
 from ecluse.inspection import evidence
+from ecluse.passage import migration
 from ecluse.proof import bundle, trust
 from ecluse.terms.vocabulary import vocabulary
 from house import ROOT, commands, dependencies
@@ -67,6 +68,32 @@ def exits() -> str:
         "Exit codes",
         "What every command ends with, in French or in English, for scripts and supervision. A number is never given a new meaning.",
         table(("Code", "English", "Français"), lines),
+    )
+
+
+def states() -> str:
+    """The states of a migration, drawn and told from its one table."""
+    gates = {act: f"opens the {gate}'s" for act, gate in migration.OPENS.items()}
+    gates |= {act: f"closes the {gate}'s" for act, gate in migration.CLOSES.items()}
+    gates |= dict.fromkeys(migration.SHUT, "needs both shut")
+    lines = [
+        (
+            f"`{act.value}`",
+            *(
+                ", ".join(it.name for it in migration.MigrationState if it in some)
+                for some in (moves, moves.values())
+            ),
+            gates.get(act, ""),
+        )
+        for act, moves in migration.ACTS.items()
+    ]
+    return page(
+        "States of a migration",
+        "The state of a migration (« reprise de données ») is what the ledger's entries tell, and nothing else. There is no act that opens a gate"
+        " while another stands open, in this migration or in another.",
+        f"```mermaid\n{migration.diagram()}```",
+        f"## Acts\n\nAn act that finds the migration in another state is refused (`migration/not-now`), and so is one that finds a gate open"
+        f" (`migration/gate-open`).\n\n{table(('Act', 'From', 'To', 'Gate'), lines)}",
     )
 
 
@@ -228,9 +255,9 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/guarantees.md": guarantees,
     "docs/reference/import-contracts.md": imports,
     "docs/reference/refusals.md": refusals,
+    "docs/reference/states.md": states,
     "docs/reference/verification.md": verification,
     "docs/reference/vocabulary.md": words_of_the_laboratory,
-    # Here: "docs/reference/states.md" (from the table of `migration`).
 }
 
 
