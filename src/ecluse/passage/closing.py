@@ -158,7 +158,7 @@ def _places(target: Site, source: Site, name: str) -> list[Place]:
             Place(site.name, "parcel", vault=site.spool, folder=name),
             Place(site.name, "rejects", vault=site.rejects, folder=rejects),
             *(
-                Place(site.name, "rejects", vault=site.rejects, folder=rejects + aside)
+                Place(site.name, "rejects of a replay cut short", vault=site.rejects, folder=rejects + aside)
                 for aside in (COMING, WHOLE)
             ),
             Place(site.name, "sums before", vault=site.rejects, folder=f"{name}-before"),

@@ -40,6 +40,12 @@ NOT_COVERED: Final = (
 """What the certificate says is not erased, and why (users-and-products 6.10). Software attests destruction; it cannot prove it of a disk."""
 
 
+DECRYPTION_FAILED: Final = "a decryption was attempted and failed"
+READ_FAILED: Final = "a read was attempted and failed"
+NOTHING_THERE: Final = "nothing was there"
+"""What was seen at a place after erasure; where nothing stood there was nothing to attempt, and it is not said that it was."""
+
+
 class Keys(Protocol):
     """Private keys of one site, by migration (`adapters.keystore`)."""
 
@@ -125,7 +131,7 @@ def _key(place: Place, *, at: datetime) -> PlaceErased:
         "key-destroyed",
         len(alive),
         at.isoformat(),
-        "a decryption was attempted and failed",
+        DECRYPTION_FAILED if alive else NOTHING_THERE,
     )
 
 
@@ -137,7 +143,12 @@ def _folder(place: Place, *, at: datetime) -> PlaceErased:
     if place.vault.names(place.folder) or place.folder in place.vault.folders() or _readable(place, names):
         raise Refusal("erase/survived", where=place.site, what=place.what)
     return PlaceErased(
-        place.site, place.what, "files-deleted", count, at.isoformat(), "a read was attempted and failed"
+        place.site,
+        place.what,
+        "files-deleted",
+        count,
+        at.isoformat(),
+        READ_FAILED if count else NOTHING_THERE,
     )
 
 

@@ -82,7 +82,7 @@ def places_table(certificate: Mapping[str, Any], tongue: Tongue) -> Markup:
             tongue.either(f"pages.erased_{str(place['what']).replace(' ', '_')}", str(place["what"])),
             tongue.either(f"pages.method_{str(place['method']).replace('-', '_')}", str(place["method"])),
             tongue.number(int(place["count"])),
-            tongue.tag("good", tongue.either(f"pages.seen_{_last_word(place)}", str(place["verification"]))),
+            _seen(place, tongue),
         )
         for place in certificate["places"]
     ]
@@ -95,9 +95,13 @@ def not_covered(certificate: Mapping[str, Any], tongue: Tongue) -> Markup:
     return joined(element("p", tongue.say("pages.not_covered_intro")), element("ul", lines))
 
 
-def _last_word(place: Mapping[str, Any]) -> str:
-    """Which of the two attempts was made: reading files again, or decrypting with a destroyed key."""
-    return {"key-destroyed": "decryption", "files-deleted": "read"}.get(str(place["method"]), "other")
+def _seen(place: Mapping[str, Any], tongue: Tongue) -> Markup:
+    """Which attempt was made after, reading or decrypting, and that it failed; or that there was nothing to attempt it on."""
+    said = str(place["verification"])
+    if not int(place["count"]):
+        return tongue.tag("soft", tongue.either("pages.seen_nothing", said))
+    attempt = {"key-destroyed": "decryption", "files-deleted": "read"}.get(str(place["method"]), "other")
+    return tongue.tag("good", tongue.either(f"pages.seen_{attempt}", said))
 
 
 def _documents(certificate: Mapping[str, Any], digest: str, tongue: Tongue) -> Markup:
