@@ -109,7 +109,7 @@ def extract_parcel(  # the whole of gate 1
     `extract.extract`, `source/account-exceeds` when the account may do more than the plan needs and the instruction does not accept it.
     """
     check_may(site.known(by).person, Permission.EXTRACT)
-    name, plan = passage.name, passage.plan
+    name = passage.name
     if site.migration(name).state is not MigrationState.INSTRUCTED:
         raise Refusal(
             "migration/not-now", where=name, act=Act.OPEN_SOURCE.value, got=site.migration(name).state.value
