@@ -20,6 +20,7 @@ help: ## Say what can be done
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r verb what; do printf '  make %-10s %s\n' "$$verb" "$$what"; done
 
 demo: $(VENV)/.ready ## Invent a laboratory and carry its records through the lock
+	@rm -rf ecluse-demo  # made by the same command before, and by nobody else
 	@$(BIN)/ecluse demo
 
 test: check ## Everything: the checks, then every test, with what was skipped named at the end
@@ -52,7 +53,7 @@ changelog: $(VENV)/.ready-dev ## Show what the next CHANGELOG section will say
 	$(BIN)/towncrier build --draft
 
 clean: ## Remove all that was made here, virtual environments included
-	rm -rf $(VENV) $(BENCH) build dist demo .coverage .coverage.* htmlcov .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH) build dist demo ecluse-demo .coverage .coverage.* htmlcov .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # --- virtual environments: a stamp for each, older than its list only when the list changed -----------------------------
 
