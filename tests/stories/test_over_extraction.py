@@ -172,3 +172,17 @@ def test_the_portal_s_passwords_never_enter_a_parcel(tmp_path: Path) -> None:
     assert passwords
     new = (tmp_path / "new.sqlite").read_bytes()
     assert not [password for password in passwords if password in new]
+
+
+def test_more_patients_than_the_laboratory_expected_do_not_leave(tmp_path: Path) -> None:
+    """The instruction foresees at most ten patients; the base holds more within it: nothing is deposited."""
+
+    def of_ten(instruction: Instruction) -> Instruction:
+        return replace(instruction, limits=replace(instruction.limits, max_patients=10))
+
+    _, ready = laboratory(tmp_path, change=of_ten)
+    name = start(ready)
+    with pytest.raises(Refusal) as refused:
+        ready.course.run(name, by=ready.cast.ids["engineer"])
+    assert (refused.value.code, refused.value.exit) == ("extract/too-many-patients", 8)
+    assert ready.source.custody.names(name) == []

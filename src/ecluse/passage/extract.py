@@ -4,7 +4,8 @@ The steps of `extract`, all in one snapshot; the first two refuse before a singl
 
  1. every code seen within the instruction is classified by the biologist
  2. no column that leaves looks like a secret, whatever its name
- 3. (by kind, parents first) the census counts every row under the rule that keeps it, or none
+ 3. (by kind, parents first) the census counts every row under the rule that keeps it, or none; more patients than the laboratory
+    expected, and the run is refused
  4. rows are converted, exact or rejected; those moved are tallied and sealed, those rejected are sealed apart, for the laboratory alone
  5. what was moved and rejected is what the census said would leave, site by site and month by month, or the run is refused
  6. a statement (counts, sums, salts) is sealed as the last part
@@ -119,7 +120,7 @@ def extract(
     """Run the plan on an open snapshot and seal what leaves. `since`: seal only the rows changed from then on (the cut-over night).
 
     The sums always cover every row within the plan, sealed in this parcel or before. Raises Refusal `codes/unclassified`,
-    `extract/secret`, `extract/count-differs`, `extract/too-many-rejected`.
+    `extract/secret`, `extract/too-many-patients`, `extract/count-differs`, `extract/too-many-rejected`.
     """
     check_codes(snapshot, plan)  # step 1
     check_secrets(snapshot, plan)  # step 2
@@ -207,6 +208,9 @@ class _Run:
         """Steps 3 to 5 for this kind."""
         expected = self._census(snapshot)
         total = sum(expected.values())
+        most = self.plan.max_patients
+        if self.piece.kind == "patient" and most is not None and total > most:
+            raise Refusal("extract/too-many-patients", got=total, expected=most)
         done = 0
         for batches in behind(self._seal, pieces_of(self._moved(snapshot))):
             done += sum(batch.num_rows for batch in batches)
@@ -246,8 +250,10 @@ class _Run:
         for raw in snapshot.rows(self.plan, self.piece):
             converted = canonical(raw, self.piece, vocabulary=self.vocabulary, lost=self.lost)
             moved, rejected = converted.moved, converted.rejected
-            self._count(moved)
-            self.statement.sums.add(self.checksum.sums(moved, salts=self.salts))
+            sums = self.checksum.sums(moved, salts=self.salts)
+            for group, those in sums.items():
+                self.left[Group(group.site or NOWHERE, group.month or NOWHERE)] += those.rows
+            self.statement.sums.add(sums)
             self.statement.analytes.add(moved)
             self.statement.withheld.update(converted.withheld)
             if rejected.num_rows:
@@ -259,11 +265,9 @@ class _Run:
             yield moved
 
     def _reject(self, rejected: pa.RecordBatch) -> None:
-        self._count(
-            rejected.set_column(
-                rejected.schema.get_field_index(SITE), SITE, site_names(rejected.column(SITE), self.piece)
-            )
-        )
+        sites = site_names(rejected.column(SITE), self.piece).to_pylist()
+        for site, month in zip(sites, rejected.column(MONTH).to_pylist(), strict=True):
+            self.left[Group(site or NOWHERE, month or NOWHERE)] += 1
         for line in pc.value_counts(rejected.column("_reason")).to_pylist():
             self.statement.rejected[line["values"]] += line["counts"]
         self.rejects.put(self.piece.kind, rejected, place=f"{self.statement.rejected.total():09d}")
@@ -273,15 +277,6 @@ class _Run:
                 f"{reason} ({rows})" for reason, rows in self.statement.rejected.most_common(5)
             )
             raise Refusal("extract/too-many-rejected", where=self.piece.kind, got=count, reasons=reasons)
-
-    def _count(self, batch: pa.RecordBatch) -> None:
-        counted = (
-            pa.table({SITE: batch.column(SITE), MONTH: batch.column(MONTH)})
-            .group_by([SITE, MONTH])
-            .aggregate([([], "count_all")])
-        )
-        for line in counted.to_pylist():
-            self.left[Group(line[SITE] or NOWHERE, line[MONTH] or NOWHERE)] += line["count_all"]
 
 
 def _changed(texts: pa.Array, *, since: datetime) -> pa.Array:

@@ -68,7 +68,7 @@ class Slice:
 class Plan:
     """Everything a run needs to know. `excluded`: by classified field path (result.code, invoice.act), the codes of categories not named.
 
-    `start` and `end` are inclusive dates of the request. `rehearse` is a number of patients, or 0 for all. `read_back` is true for the plan
+    `start` and `end` are inclusive dates of the request. `rehearse` is a number of patients, or 0 for all; `max_patients` is how many the laboratory expected at most. `read_back` is true for the plan
     that reads a target: no rule applies, every row counts.
     """
 
@@ -83,6 +83,7 @@ class Plan:
     classified: dict[str, frozenset[str]] = field(default_factory=dict)
     rehearse: int = 0
     read_back: bool = False
+    max_patients: int | None = None
 
     def slice(self, kind: str) -> Slice | None:
         """The slice of this kind, if the instruction takes it."""
@@ -131,6 +132,7 @@ def compile_plan(
         containers=() if excluded or not refused else (ALL,),
         classified={path: frozenset(classification.codes(path)) for path in excluded},
         rehearse=rehearse,
+        max_patients=instruction.limits.max_patients,
     )
 
 
