@@ -50,7 +50,8 @@ def refusals() -> str:
     for code, rule in sorted(rules().items()):
         again = "yes / oui" if rule.retry else ""
         english, french = (f"{rule.text[language]} *{rule.hint[language]}*" for language in ("en", "fr"))
-        subjects[code.partition("/")[0]].append((f"`{code}`", rule.exit, rule.rule, english, french, again))
+        grounds = " / ".join(dict.fromkeys(rule.rule[language] for language in ("en", "fr")))
+        subjects[code.partition("/")[0]].append((f"`{code}`", rule.exit, grounds, english, french, again))
     head = ("Code", "Exit", "Rests on / fondé sur", "English", "Français", "Retry / réessayer")
     parts = [f"## {subject}\n\n{table(head, lines)}" for subject, lines in sorted(subjects.items())]
     return page(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections import Counter
 from pathlib import Path
 from string import Formatter
 
@@ -62,9 +64,33 @@ def test_every_message_is_whole() -> None:
     empty = [
         code
         for code, rule in rules().items()
-        if not all([rule.rule, *rule.text.values(), *rule.hint.values()])
+        if not all(
+            said.get(language) for said in (rule.rule, rule.text, rule.hint) for language in ("fr", "en")
+        )
     ]
     assert empty == []
+
+
+def test_a_rule_is_written_as_its_language_writes_it() -> None:
+    """What a refusal rests on is named in the reader's language: the law by its own name there, the colons as they are set there."""
+    foreign = {
+        "fr": r"\bGDPR\b|\bArt\.|\bsecurity\b|\bdeliberation\b|[^ ][:;]( |$)",
+        "en": r"\bRGPD\b|\bart\.|sécurité| [:;]",
+    }
+    assert [
+        (code, rule.rule[language])
+        for code, rule in rules().items()
+        for language, words in foreign.items()
+        if re.search(words, rule.rule[language])
+    ] == []
+
+
+def test_one_rule_has_one_translation() -> None:
+    """Refusals that rest on the same rule name it in the same words, in both languages."""
+    both = {(rule.rule["fr"], rule.rule["en"]) for rule in rules().values()}
+    for place in (0, 1):
+        said = Counter(pair[place] for pair in both)
+        assert [text for text, times in said.items() if times > 1] == []
 
 
 def test_every_code_is_a_subject_and_what_is_wrong(root: Path) -> None:

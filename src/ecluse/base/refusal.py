@@ -52,7 +52,7 @@ class Rule:
 
     code: str
     exit: int
-    rule: str
+    rule: dict[str, str]
     text: dict[str, str]
     hint: dict[str, str]
     retry: bool = False
@@ -71,7 +71,7 @@ def rules() -> dict[str, Rule]:
             table[code] = Rule(
                 code=code,
                 exit=line["exit"],
-                rule=line["rule"],
+                rule={"fr": line["rule_fr"], "en": line["rule_en"]},
                 text={"fr": line["fr"], "en": line["en"]},
                 hint={"fr": line["hint_fr"], "en": line["hint_en"]},
                 retry=line.get("retry", False),
@@ -100,6 +100,10 @@ class _Said(Exception):
     def message(self, language: str = "en") -> str:
         """What happened, and where: one sentence, without the hint."""
         return self.rule.text[language].format(**self.values)
+
+    def law(self, language: str = "en") -> str:
+        """The law or the rule that it rests on."""
+        return self.rule.rule[language]
 
     def hint(self, language: str = "en") -> str:
         """What the reader can do now."""

@@ -16,6 +16,7 @@ def test_a_refusal_says_what_where_and_what_to_do() -> None:
     assert said.message("fr") != said.message("en")
     assert said.hint("fr")
     assert said.hint() == said.hint("en")
+    assert said.law() == said.rule.rule["en"]
     assert str(said) == f"mapping/column-absent: {said.message()}"
     assert said.args == ("mapping/column-absent",)
 
@@ -24,6 +25,13 @@ def test_a_fault_says_whether_to_retry() -> None:
     """A cut connection may be tried again; what will not mend itself says so."""
     assert Fault("source/connection-cut", where="patient", got="x").retry
     assert not Fault("target/failed", where="people", got="x").retry
+
+
+def test_the_law_is_named_in_the_language_asked_for() -> None:
+    """A refusal told in French rests on the RGPD, told in English on the GDPR: one rule, never the other's words."""
+    said = Refusal("plan/mapping-differs", where="patient", expected="a", got="b")
+    assert said.law("fr") == "RGPD art. 28(3)(a), 29 : un octet changé = une autre instruction"
+    assert said.law() == said.law("en") == "GDPR Art. 28(3)(a), 29: one byte changed = another instruction"
 
 
 def test_an_unknown_code_is_a_bug() -> None:

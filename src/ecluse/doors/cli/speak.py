@@ -87,7 +87,7 @@ class Voice:
                             "code": refusal.code,
                             "exit": refusal.exit,
                             "message": refusal.message(self.language),
-                            "rule": refusal.rule.rule,
+                            "rule": refusal.law(self.language),
                             "hint": refusal.hint(self.language),
                             "retry": refusal.rule.retry,
                         }
@@ -96,7 +96,7 @@ class Voice:
                 )
             )
         self.complain(f"{say(f'cli.{kind}', self.language)}{refusal.message(self.language)}")
-        self.talk(f"{self.phrase('rule')}{refusal.rule.rule} [{refusal.code}]")
+        self.talk(f"{self.phrase('rule')}{refusal.law(self.language)} [{refusal.code}]")
         self.hint(refusal.hint(self.language))
 
     def complain(self, text: str) -> None:
