@@ -29,7 +29,7 @@ from ecluse.passage.outbound import rejects_key
 from ecluse.passage.parcel import MANIFEST, Manifest, PartLine, fingerprint, part_name, read_manifest
 from ecluse.passage.reconcile import Reconciliation, Side, reconcile
 from ecluse.passage.rejects import REASON, RejectVault
-from ecluse.passage.replay import Replayed, replay
+from ecluse.passage.replay import Replayed, replay, settle
 from ecluse.passage.rows import read_body
 from ecluse.passage.site import Site
 from ecluse.passage.statement import KindStatement, Statement
@@ -168,6 +168,9 @@ def roll_back(
     if received.statement.since:
         raise Refusal("load/rollback-delta", where=name)
     with _gate(site, name, by=by):
+        settle(
+            site.rejects, rejects_key(name)
+        )  # a replay killed before would take the next load's rejects away
         loader = _loader(site, received, target, mapping, lost=_lost(site, received))
         removed = 0
         for line in reversed(received.manifest.parts[:-1]):

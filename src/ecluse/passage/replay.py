@@ -18,7 +18,7 @@ from ecluse.passage.rejects import REASON, RejectVault
 from ecluse.proof.seal import Recipient
 from ecluse.proof.unseal import Opener
 
-__all__ = ["COMING", "WHOLE", "Replayed", "replay"]
+__all__ = ["COMING", "WHOLE", "Replayed", "replay", "settle"]
 
 COMING: Final = "-next"
 WHOLE: Final = "-whole"
@@ -37,11 +37,8 @@ def replay(
     loader: Loader, vault: Vault, folder: str, *, to: Recipient, identities: Sequence[Opener]
 ) -> Replayed:
     """Try every rejected row in `folder` again, parents first. Raises Fault `target/...` (nothing is then lost: call it again)."""
-    coming = f"{folder}{COMING}"
-    if vault.names(f"{folder}{WHOLE}"):
-        _swap(vault, folder)
-    vault.erase(coming)
-    left = RejectVault(vault, coming, to=to)
+    settle(vault, folder)
+    left = RejectVault(vault, f"{folder}{COMING}", to=to)
     order = list(loader.vocabulary.kinds)
     rejected = sorted(
         RejectVault(vault, folder, to=to).read(identities), key=lambda it: (order.index(it.kind), it.name)
@@ -57,6 +54,13 @@ def replay(
     vault.put(f"{folder}{WHOLE}", "whole", ())
     _swap(vault, folder)
     return Replayed(written, kept)
+
+
+def settle(vault: Vault, folder: str) -> None:
+    """End what a killed replay left: what stays takes the rejects' place if all of it is there, else the rejects stand as they were."""
+    if vault.names(f"{folder}{WHOLE}"):
+        _swap(vault, folder)
+    vault.erase(f"{folder}{COMING}")
 
 
 def _swap(vault: Vault, folder: str) -> None:

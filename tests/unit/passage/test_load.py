@@ -11,111 +11,57 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecluse.base.refusal import Refusal
-from ecluse.passage import load as loading
-from ecluse.passage.handover import Part
-from ecluse.passage.load import Loader, Mark
-from ecluse.passage.parcel import PartHeader
-from ecluse.passage.rejects import RejectVault, masked
-from ecluse.passage.rows import body_of
+from ecluse.passage.rejects import masked
 from ecluse.passage.writing import Writer
 from ecluse.proof.unseal import new_identity
-from ecluse.terms.catalogue import Catalogue, CatalogueColumn, CatalogueTable, ForeignKey
-from ecluse.terms.mapping import Mapping, parse_mapping
+from ecluse.terms.catalogue import Catalogue, ForeignKey
 from ecluse.terms.vocabulary import vocabulary
-from tests.ports.memory_target import MemoryTarget
-from tests.sites import MemoryVault
-
-MAPPING = b"""
-mapping = { system = "NEW", version = 1 }
-[prescriber]
-table = "doctors"
-fields = { id = "id", family_name = "name" }
-[patient]
-table = "people"
-fields.id = "number"
-fields.birth_name = "p.name"
-fields.sex = { column = "p.sex", values = { "H" = "M", "F" = "F" } }
-fields.birth_date = { column = "p.born", format = "%d/%m/%Y", absent = [""] }
-fields.city = "town.label"
-fields.email = { constant = "-" }
-fields.comment = "p.weight"
-fields.doctor = "p.doctor"
-write = { state = { constant = "A" }, line = { field = "id", plus = 100 }, copy = { field = "birth_name" }, gone = { field = "ins" } }
-where = { kind = "P" }
-[[patient.join]]
-table = "persons"
-as = "p"
-on = { number = "number" }
-where = { role = "patient" }
-role = "owned"
-[[patient.join]]
-table = "towns"
-as = "town"
-on = { id = "town" }
-role = "catalogue"
-[[patient.join]]
-table = "doctors"
-as = "seen"
-on = { id = "p.doctor" }
-"""
-
-
-def column(name: str, family: Any = "text", *, nullable: bool = True, length: int | None = None) -> CatalogueColumn:
-    return CatalogueColumn(name, family, "", nullable, length=length)
-
-
-def table(name: str, *columns: CatalogueColumn, key: tuple[str, ...] = (), links: tuple[ForeignKey, ...] = ()) -> CatalogueTable:
-    return CatalogueTable(name, {it.name: it for it in columns}, key, links)
-
-
-TABLES = Catalogue("memory", {it.name: it for it in (
-    table("doctors", column("id", nullable=False), column("name"), key=("id",)),
-    table(
-        "people", column("number"), column("town", "integer"), column("state"), column("line", "integer"), column("copy"), column("kind"), column("gone"),
-        key=("number",), links=(ForeignKey(("number",), "persons", ("number",)),),
-    ),
-    table(
-        "persons", column("number"), column("name", length=5), column("sex"), column("born"), column("role"), column("doctor"), column("weight", "float"),
-        key=("number",),
-    ),
-    table("towns", column("id", "integer"), column("label"), key=("id",)),
-)})  # fmt: skip
-
-
-def mapping(text: bytes = MAPPING) -> Mapping:
-    return parse_mapping(text, vocabulary=vocabulary())
-
-
-def target(*, text: bytes = MAPPING) -> MemoryTarget:
-    made = MemoryTarget(TABLES)
-    made.tables["towns"] = [{"id": 1, "label": "Vannes"}, {"id": 2, "label": "Auray"}]
-    return made
-
-
-def patients(*rows: dict[str, Any]) -> pa.RecordBatch:
-    names = ("id", "birth_name", "sex", "city", "comment", "doctor")
-    batch = {name: pa.array([row.get(name) for row in rows], pa.string()) for name in names}
-    batch["birth_date"] = pa.array([row.get("birth_date") for row in rows], pa.date32())
-    batch |= {name: pa.array(["-"] * len(rows), pa.string()) for name in ("_site", "_month")}
-    return pa.RecordBatch.from_pydict(batch)
-
-
-def writer(text: bytes = MAPPING, catalogue: Catalogue = TABLES) -> Writer:
-    made = target()
-    return Writer(vocabulary().kinds["patient"], mapping(text).kinds["patient"], catalogue, made.lookup)
-
+from tests.unit.passage.desk import (
+    MAPPING,
+    TABLES,
+    Desk,
+    Picky,
+    column,
+    doctors,
+    mapping,
+    part,
+    patients,
+    table,
+    writer,
+)
 
 # --- writing ------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_record_becomes_the_rows_of_its_tables() -> None:
     """Owned tables, parents first; a dictionary looked up backwards; constants, conditions, offsets, copies and links filled in."""
-    written = writer().write(patients({"id": "7", "birth_name": "ANNE", "sex": "M", "birth_date": date(984, 2, 29), "city": "Auray", "comment": "61.5"}))
+    written = writer().write(
+        patients(
+            {
+                "id": "7",
+                "birth_name": "ANNE",
+                "sex": "M",
+                "birth_date": date(984, 2, 29),
+                "city": "Auray",
+                "comment": "61.5",
+            }
+        )
+    )
     assert [it.table for it in written.tables] == ["persons", "people"]
     assert written.tables[0].rows.to_pylist() == [
-        {"number": "7", "name": "ANNE", "sex": "H", "born": "29/02/0984", "weight": 61.5, "doctor": None, "role": "patient"}
+        {
+            "number": "7",
+            "name": "ANNE",
+            "sex": "H",
+            "born": "29/02/0984",
+            "weight": 61.5,
+            "doctor": None,
+            "role": "patient",
+        }
     ]
-    assert written.tables[1].rows.to_pylist() == [{"number": "7", "town": 2, "kind": "P", "state": "A", "line": 107, "copy": "ANNE"}]
+    assert written.tables[1].rows.to_pylist() == [
+        {"number": "7", "town": 2, "kind": "P", "state": "A", "line": 107, "copy": "ANNE"}
+    ]
     assert [it.key for it in written.tables] == [("number",), ("number",)]
     assert written.rejected.num_rows == 0
 
@@ -153,18 +99,34 @@ FAMILIES = {
 def test_a_text_that_its_column_cannot_hold_is_rejected_and_never_shown(family: str) -> None:
     """Whatever the column's type, what is not of it rejects the row: no error carries the value."""
     tables = dict(TABLES.tables)
-    tables["persons"] = table("persons", *(column(it) for it in ("number", "name", "sex", "born", "role", "doctor", "weight")))
-    tables["people"] = table("people", column("number"), column("copy", family), column("state"), column("line"), column("kind"), column("town", "integer"))
+    tables["persons"] = table(
+        "persons", *(column(it) for it in ("number", "name", "sex", "born", "role", "doctor", "weight"))
+    )
+    tables["people"] = table(
+        "people",
+        column("number"),
+        column("copy", family),
+        column("state"),
+        column("line"),
+        column("kind"),
+        column("town", "integer"),
+    )
     texts = FAMILIES[family]
-    written = writer(catalogue=Catalogue("memory", tables)).write(patients(*({"id": str(place), "birth_name": it} for place, it in enumerate(texts))))
+    written = writer(catalogue=Catalogue("memory", tables)).write(
+        patients(*({"id": str(place), "birth_name": it} for place, it in enumerate(texts)))
+    )
     good = {"date": 1, "datetime": 2, "flag": 2, "integer": 1, "decimal": 1, "float": 1}
     assert written.records.num_rows == good.get(family, len(texts))
-    assert written.rejected.column("_reason").to_pylist() == ["copy: cannot-be-written"] * (len(texts) - good.get(family, len(texts)))
+    assert written.rejected.column("_reason").to_pylist() == ["copy: cannot-be-written"] * (
+        len(texts) - good.get(family, len(texts))
+    )
 
 
 def test_an_empty_dictionary_is_refused() -> None:
     """A target whose dictionary was not filled is refused by name, rather than every row."""
-    made = Writer(vocabulary().kinds["patient"], mapping().kinds["patient"], TABLES, lambda _table, _key, _value: {})
+    made = Writer(
+        vocabulary().kinds["patient"], mapping().kinds["patient"], TABLES, lambda _table, _key, _value: {}
+    )
     with pytest.raises(Refusal, match="target/dictionary-empty"):
         made.write(patients({"id": "1"}))
 
@@ -172,71 +134,22 @@ def test_an_empty_dictionary_is_refused() -> None:
 def test_a_table_without_its_key_is_told_apart_by_the_records_own() -> None:
     """Where the primary key is not written, the record's id or its link tells rows apart; tables that refer to each other keep the mapping's order."""
     tables = {
-        name: table(name, *it.columns.values(), key=("rowid",), links=(ForeignKey(("number",), "persons" if name == "people" else "people", ("number",)),))
+        name: table(
+            name,
+            *it.columns.values(),
+            key=("rowid",),
+            links=(ForeignKey(("number",), "persons" if name == "people" else "people", ("number",)),),
+        )
         for name, it in TABLES.tables.items()
     }
     written = writer(catalogue=Catalogue("memory", tables)).write(patients({"id": "1", "birth_name": "A"}))
-    assert [(it.table, it.key) for it in written.tables] == [("people", ("number",)), ("persons", ("number",))]
+    assert [(it.table, it.key) for it in written.tables] == [
+        ("people", ("number",)),
+        ("persons", ("number",)),
+    ]
 
 
 # --- loading --------------------------------------------------------------------------------------------------------------------------------
-
-
-class Desk:
-    """A target, a reject vault, and parts to load."""
-
-    def __init__(self, made: MemoryTarget | None = None) -> None:
-        self.target = made or target()
-        self.identity, self.recipient = new_identity()
-        self.vault = MemoryVault()
-        self.rejects = RejectVault(self.vault, "m-rejects", to=self.recipient)
-        self.lost: dict[str, set[str]] = {}
-
-    def loader(self, **how: Any) -> Loader:
-        lost: dict[str, set[str]] = {}
-        for it in self.rejects.read([self.identity]):
-            lost.setdefault(it.kind, set()).update(it.rows.column("id").to_pylist())
-        return Loader(self.target, migration="m", mapping=mapping(), vocabulary=vocabulary(), rejects=self.rejects, lost=lost, **how)
-
-    @property
-    def reasons(self) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for it in self.rejects.read([self.identity]):
-            for reason, rows in it.reasons.items():
-                found[reason] = found.get(reason, 0) + rows
-        return found
-
-    @property
-    def people(self) -> list[str]:
-        return sorted(row["number"] for row in self.target.tables["people"])
-
-
-def part(number: int, kind: str, batch: pa.RecordBatch, *, cut: int = 0, role: Any = "records") -> Part:
-    batches = [batch.slice(0, cut), batch.slice(cut)] if cut else [batch]
-    return Part(PartHeader("m", number, role, kind, batch.num_rows, 0, "", "", ""), body_of(batches))
-
-
-def doctors(*names: str) -> pa.RecordBatch:
-    groups = {name: ["-"] * len(names) for name in ("_site", "_month")}
-    return pa.RecordBatch.from_pydict({"id": list(names), "family_name": ["A" * 3] * len(names), **groups})
-
-
-class Picky(MemoryTarget):
-    """Refuses batches that hold certain people; may be cut off after so many writes."""
-
-    def __init__(self, *refused: str, writes: int = 10**9) -> None:
-        super().__init__(TABLES)
-        self.tables["towns"] = target().tables["towns"]
-        self.refused, self.writes = set(refused), writes
-
-    def write(self, tables: Any, *, mark: Mark, replace: bool = False) -> None:
-        for it in tables:
-            if it.table == "people" and self.refused & set(it.rows.column("number").to_pylist()):
-                raise loading.RowsRefused("target/rows-refused", where="people", reason="check")
-        if not self.writes:
-            raise ConnectionError
-        self.writes -= 1
-        super().write(tables, mark=mark, replace=replace)
 
 
 numbers = st.lists(st.integers(1, 40).map(str), unique=True, min_size=1, max_size=20)
@@ -267,7 +180,12 @@ def test_a_parents_rejection_takes_its_children_along() -> None:
     desk.target.tables["doctors"].append({"id": "D1", "name": "TAKEN"})
     loader = desk.loader()
     assert loader.load(part(1, "prescriber", doctors("D1", "D2"))) == 1
-    batch = patients({"id": "1", "doctor": "D1"}, {"id": "2", "doctor": "D2"}, {"id": "3"}, {"id": "4", "birth_name": "TOOLONG"})
+    batch = patients(
+        {"id": "1", "doctor": "D1"},
+        {"id": "2", "doctor": "D2"},
+        {"id": "3"},
+        {"id": "4", "birth_name": "TOOLONG"},
+    )
     assert loader.load(part(2, "patient", batch)) == 2
     assert loader.load(part(3, "", batch, role="statement")) == 0
     assert loader.unload(part(3, "", batch, role="statement")) == 0
@@ -286,7 +204,9 @@ def test_too_many_rejected_rows_stop_the_load() -> None:
     with pytest.raises(Refusal, match="load/too-many-rejected"):
         desk.loader().load(part(1, "patient", patients(*rows)))
     desk = Desk()
-    many = [{"id": str(number), "birth_name": "TOOLONG" if number % 11 == 0 else None} for number in range(11_022)]
+    many = [
+        {"id": str(number), "birth_name": "TOOLONG" if number % 11 == 0 else None} for number in range(11_022)
+    ]
     assert desk.loader().load(part(1, "patient", patients(*many))) == 11_022 - 1002
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from ecluse.passage.closing import KEY_DESTROYED, bury, expire_due, revoke
 from ecluse.passage.inbound import accept, receive, replay_rejects, roll_back
 from ecluse.passage.migration import Act, MigrationState
 from ecluse.passage.outbound import deposit, extract_parcel, prepare
+from ecluse.passage.replay import WHOLE
 from ecluse.proof.sign import verify_document
 from ecluse.terms.catalogue import Privilege
 from tests.documents import BIOLOGIST, ENGINEER, SECOND
@@ -44,7 +47,9 @@ def acts(lab: Laboratory, name: str) -> list[str]:
 def nothing_left(lab: Laboratory) -> bool:
     """No key, no parcel, no reject and no sum of before anywhere."""
     sites = (lab.source_site, lab.target_site)
-    return not any(it.keys.names() or it.spool.folders() or it.rejects.folders() or it.custody.folders() for it in sites)
+    return not any(
+        it.keys.names() or it.spool.folders() or it.rejects.folders() or it.custody.folders() for it in sites
+    )
 
 
 # --- the whole way -------------------------------------------------------------------------------------------------------------
@@ -57,7 +62,11 @@ def test_a_passage_goes_from_draft_to_certificate(lab: Laboratory) -> None:
     found = lab.reconcile(name)
     assert (found.unexplained, found.failed) == (0, ())
     people, orders, facts = found.kinds
-    assert (people.seen, people.excluded, people.rejected_at_source) == (6, {"population": 1}, {"birth_date: date-not-readable": 1})
+    assert (people.seen, people.excluded, people.rejected_at_source) == (
+        6,
+        {"population": 1},
+        {"birth_date: date-not-readable": 1},
+    )
     assert people.rejected_at_target == {"name: cannot-be-written": 1, "people: unique": 1}
     assert orders.excluded == {"period": 1, "site": 1}
     assert orders.rejected_at_source == {"patient: parent-rejected": 1}
@@ -71,7 +80,10 @@ def test_a_passage_goes_from_draft_to_certificate(lab: Laboratory) -> None:
     assert nothing_left(lab)
     digest = lab.source_site.bodies(Act.ERASE.value, subject=name)[0]["document"]
     envelope = lab.source_site.documents.get(digest)
-    assert verify_document(envelope, type="erasure", keys=lab.source_site.agents, threshold=2).payload == certificate.encode()
+    assert (
+        verify_document(envelope, type="erasure", keys=lab.source_site.agents, threshold=2).payload
+        == certificate.encode()
+    )
 
 
 def test_killed_at_any_change_a_passage_loses_nothing_and_doubles_nothing() -> None:
@@ -132,7 +144,12 @@ def test_an_account_that_may_do_more_than_the_plan_is_refused(lab: Laboratory) -
     source.privileges = lambda: powers  # type: ignore[method-assign]
     with pytest.raises(Refusal, match="source/account-exceeds") as said:
         extract_parcel(
-            lab.source_site, passage, by=ENGINEER.id, connect=lambda: source, needed=lambda _plan, _source: frozenset(), checksum=CHECKSUM
+            lab.source_site,
+            passage,
+            by=ENGINEER.id,
+            connect=lambda: source,
+            needed=lambda _plan, _source: frozenset(),
+            checksum=CHECKSUM,
         )
     assert said.value.values["got"] == "DELETE PAT"
     assert Act.OPEN_SOURCE.value not in acts(lab, name)
@@ -141,7 +158,13 @@ def test_an_account_that_may_do_more_than_the_plan_is_refused(lab: Laboratory) -
 def test_no_step_is_taken_out_of_turn(lab: Laboratory) -> None:
     """Each verb is refused in every state but its own."""
     name = lab.begin()
-    for verb in (lab.load, lab.reconcile, lab.accept, lab.erase, lambda it: deposit(lab.source_site, it, by=ENGINEER.id)):
+    for verb in (
+        lab.load,
+        lab.reconcile,
+        lab.accept,
+        lab.erase,
+        lambda it: deposit(lab.source_site, it, by=ENGINEER.id),
+    ):
         with pytest.raises(Refusal, match="migration/"):
             verb(name)
     advance(lab, name, MigrationState.EXTRACTED)
@@ -173,7 +196,13 @@ def test_only_who_may_does(lab: Laboratory) -> None:
     with pytest.raises(Refusal, match="people/may-not"):
         accept(lab.target_site, "m", by=ENGINEER.id, key=KEYS[ENGINEER.id])
     with pytest.raises(Refusal, match="people/may-not"):
-        revoke(lab.source_site, by=ENGINEER.id, key=KEYS[ENGINEER.id], instruction=lab.instruction, reason="assez de lettres")
+        revoke(
+            lab.source_site,
+            by=ENGINEER.id,
+            key=KEYS[ENGINEER.id],
+            instruction=lab.instruction,
+            reason="assez de lettres",
+        )
     with pytest.raises(Refusal, match="people/unknown"):
         lab.source_site.known("p-ffff")
 
@@ -188,7 +217,13 @@ def test_a_biologist_accepts_with_their_own_key(lab: Laboratory) -> None:
     with pytest.raises(Refusal, match="people/another-key"):
         accept(lab.target_site, name, by=BIOLOGIST.id, key=KEYS[ENGINEER.id])
     with pytest.raises(Refusal, match="people/another-key"):
-        revoke(lab.source_site, by=BIOLOGIST.id, key=KEYS[SECOND.id], instruction=lab.instruction, reason="assez de lettres")
+        revoke(
+            lab.source_site,
+            by=BIOLOGIST.id,
+            key=KEYS[SECOND.id],
+            instruction=lab.instruction,
+            reason="assez de lettres",
+        )
 
 
 def test_a_row_changed_in_the_target_is_found_and_cannot_be_accepted(lab: Laboratory) -> None:
@@ -220,12 +255,21 @@ def test_only_the_signed_mapping_writes(lab: Laboratory) -> None:
 # --- what ends it before its end -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", [MigrationState.INSTRUCTED, MigrationState.EXTRACTED, MigrationState.DEPOSITED, MigrationState.LOADED])
+@pytest.mark.parametrize(
+    "state",
+    [MigrationState.INSTRUCTED, MigrationState.EXTRACTED, MigrationState.DEPOSITED, MigrationState.LOADED],
+)
 def test_a_revoked_passage_only_leads_to_erasure(lab: Laboratory, state: MigrationState) -> None:
     """Revoked at any point, nothing goes on, and all that was made of it is destroyed with its keys."""
     name = lab.begin()
     advance(lab, name, state)
-    assert revoke(lab.source_site, by=SECOND.id, key=KEYS[SECOND.id], instruction=lab.instruction, reason="Erreur de période.") == [name]
+    assert revoke(
+        lab.source_site,
+        by=SECOND.id,
+        key=KEYS[SECOND.id],
+        instruction=lab.instruction,
+        reason="Erreur de période.",
+    ) == [name]
     for verb in (lab.extract, lab.load, lab.accept):
         with pytest.raises(Refusal, match=r"migration/(not-now|unknown)|instruction/revoked"):
             verb(name)
@@ -243,7 +287,13 @@ def test_a_gate_left_open_by_a_killed_run_does_not_stop_an_erasure(lab: Laborato
         lab.extract(name)
     lab.wire.arm(0, after=False)
     assert lab.source_site.migration(name).gate == "source"
-    revoke(lab.source_site, by=BIOLOGIST.id, key=KEYS[BIOLOGIST.id], instruction=lab.instruction, reason="Erreur de période.")
+    revoke(
+        lab.source_site,
+        by=BIOLOGIST.id,
+        key=KEYS[BIOLOGIST.id],
+        instruction=lab.instruction,
+        reason="Erreur de période.",
+    )
     lab.erase(name)
     assert acts(lab, name)[-3:] == [Act.REVOKE.value, Act.CLOSE_SOURCE.value, Act.ERASE.value]
     assert nothing_left(lab)
@@ -284,7 +334,13 @@ def test_the_parcels_key_lives_as_long_as_a_migration_needs_it(lab: Laboratory) 
         advance(lab, name, MigrationState.EXTRACTED)
     advance(lab, first, MigrationState.ERASED)
     assert "parcel" in lab.target_site.keys.names()
-    revoke(lab.source_site, by=BIOLOGIST.id, key=KEYS[BIOLOGIST.id], instruction=lab.instruction, reason="Erreur de période.")
+    revoke(
+        lab.source_site,
+        by=BIOLOGIST.id,
+        key=KEYS[BIOLOGIST.id],
+        instruction=lab.instruction,
+        reason="Erreur de période.",
+    )
     lab.erase(second)
     assert nothing_left(lab)
 
@@ -305,7 +361,11 @@ def test_a_delta_takes_what_changed_and_compares_everything() -> None:
     name = lab.begin(delta=True)
     advance(lab, name, MigrationState.HANDED_OVER)
     received = receive(lab.target_site, name, source="old-site")
-    sealed = [(part.header.kind, part.header.rows) for line in received.manifest.parts[:-1] if (part := received.part(lab.target_site, line))]
+    sealed = [
+        (part.header.kind, part.header.rows)
+        for line in received.manifest.parts[:-1]
+        if (part := received.part(lab.target_site, line))
+    ]
     assert sealed == [("patient", 5), ("request", 1), ("result", 1)]
     assert before
     lab.load(name, before={})
@@ -367,7 +427,11 @@ def test_rejected_rows_are_replayed_once_their_cause_is_mended(lab: Laboratory) 
     received = receive(lab.target_site, name, source="old-site")
     done = replay_rejects(lab.target_site, received, by=ENGINEER.id, target=lab.target, mapping=lab.new)
     assert (done.written, done.left) == (3, 3)
-    assert ids(lab) == {"people": ["P1", "P4", "P9"], "orders": ["D1", "D4", "D7"], "facts": ["R1", "R4", "R7"]}
+    assert ids(lab) == {
+        "people": ["P1", "P4", "P9"],
+        "orders": ["D1", "D4", "D7"],
+        "facts": ["R1", "R4", "R7"],
+    }
     assert next(row["seen_by"] for row in lab.target.tables["facts"] if row["id"] == "R7") == "hidden"
 
 
@@ -398,3 +462,29 @@ def test_a_replay_killed_anywhere_loses_no_reject() -> None:
             break
     assert place > 10
 
+
+def test_a_rollback_ends_a_killed_replay(lab: Laboratory) -> None:
+    """Killed when what stays was all aside, then rolled back and loaded anew: a later replay tries the new load's rejects, not those of before."""
+    name = lab.begin()
+    advance(lab, name, MigrationState.LOADED)
+    lab.target.tables["people"] = [row for row in lab.target.tables["people"] if row["id"] != "P9"]
+    received = receive(lab.target_site, name, source="old-site")
+    rejects: Any = lab.target_site.rejects
+    put = rejects.put
+
+    def dies(folder: str, file: str, octets: Iterable[bytes]) -> None:
+        put(folder, file, octets)
+        if folder.endswith(WHOLE):
+            raise Killed
+
+    rejects.put = dies
+    with pytest.raises(Killed):
+        replay_rejects(lab.target_site, received, by=ENGINEER.id, target=lab.target, mapping=lab.new)
+    rejects.put = put
+    roll_back(lab.target_site, received, by=ENGINEER.id, target=lab.target, mapping=lab.new, to=0)
+    assert ids(lab) == {"people": [], "orders": [], "facts": []}
+    lab.target.tables["people"].append(dict(TAKEN))
+    lab.load(name)
+    lab.target.tables["people"] = [row for row in lab.target.tables["people"] if row["id"] != "P9"]
+    done = replay_rejects(lab.target_site, received, by=ENGINEER.id, target=lab.target, mapping=lab.new)
+    assert (done.written, done.left) == (3, 3)
