@@ -14,10 +14,10 @@ from typing import Any, BinaryIO, Final
 from ecluse.adapters.checksums import DuckChecksum
 from ecluse.adapters.connectors.memory import MemorySource, Row
 from ecluse.base.refusal import Fault, Refusal
+from ecluse.passage.acts import RECONCILIATION_SIGNED
 from ecluse.passage.authority import RECIPIENT_COMPARED
 from ecluse.passage.closing import erase_migration
 from ecluse.passage.inbound import (
-    RECONCILIATION_SIGNED,
     accept,
     hand_over,
     load,
@@ -45,7 +45,10 @@ from tests.documents import AGREEMENT, AT, BIOLOGIST, ENGINEER, INSTRUCTION, REP
 from tests.ports.memory_target import MemoryTarget
 
 CHECKSUM: Final = DuckChecksum()
-KEYS: Final = {person.id: SigningKey.from_seed(bytes([place]) * 32) for place, person in enumerate((BIOLOGIST, SECOND, REPRESENTATIVE, ENGINEER), 1)}
+KEYS: Final = {
+    person.id: SigningKey.from_seed(bytes([place]) * 32)
+    for place, person in enumerate((BIOLOGIST, SECOND, REPRESENTATIVE, ENGINEER), 1)
+}
 
 
 class Killed(BaseException):
@@ -116,7 +119,9 @@ class MemoryJournal:
     def events(self) -> list[Event]:
         return list(self._events)
 
-    def append(self, *, at: datetime, by: str, subject: str, act: str, body: Mapping[str, Any], expected: int) -> None:
+    def append(
+        self, *, at: datetime, by: str, subject: str, act: str, body: Mapping[str, Any], expected: int
+    ) -> None:
         if expected != len(self._events):
             raise Fault("ledger/concurrent", expected=expected, got=len(self._events))
         event = Event(len(self._events), at.isoformat(), by, subject, act, dict(body))
@@ -228,7 +233,19 @@ visibility = "seen_by", validator = "who", validated_at = "at" }
 FIELDS: Final = {
     "patient": ("id", "birth_name", "given_names", "sex", "birth_date"),
     "request": ("id", "patient", "site", "date", "status"),
-    "result": ("id", "request", "code", "label", "value", "unit", "status", "version", "visibility", "validator", "validated_at"),
+    "result": (
+        "id",
+        "request",
+        "code",
+        "label",
+        "value",
+        "unit",
+        "status",
+        "version",
+        "visibility",
+        "validator",
+        "validated_at",
+    ),
 }
 
 
@@ -236,7 +253,12 @@ def _table(name: str, *columns: str, key: str = "id", **links: str) -> Catalogue
     family: dict[str, Any] = {"born": "date", "day": "date", "at": "datetime", "version": "integer"}
     return CatalogueTable(
         name,
-        {it: CatalogueColumn(it, family.get(it, "text"), "", it not in ("id", "name"), length=20 if it == "name" else None) for it in columns},
+        {
+            it: CatalogueColumn(
+                it, family.get(it, "text"), "", it not in ("id", "name"), length=20 if it == "name" else None
+            )
+            for it in columns
+        },
         (key,),
         tuple(ForeignKey((column,), parent, ("id",)) for column, parent in links.items()),
     )
@@ -254,11 +276,26 @@ OLD_TABLES: Final = Catalogue("memory", {
 
 
 def patient(number: int, **changes: object) -> dict[str, object]:
-    return {"NUM": f"P{number}", "NOM": f"NOM{number}", "PRENOM": "Anne", "SEXE": "2", "NAI": "19840229", **changes}
+    return {
+        "NUM": f"P{number}",
+        "NOM": f"NOM{number}",
+        "PRENOM": "Anne",
+        "SEXE": "2",
+        "NAI": "19840229",
+        **changes,
+    }
 
 
 def request(number: int, of: int, **changes: object) -> dict[str, object]:
-    return {"NUM": f"D{number}", "PAT": f"P{of}", "SITE": "VANNES", "DAT": "15/06/2020", "ETAT": "V", "MAJ": "2020-06-15 10:00:00", **changes}
+    return {
+        "NUM": f"D{number}",
+        "PAT": f"P{of}",
+        "SITE": "VANNES",
+        "DAT": "15/06/2020",
+        "ETAT": "V",
+        "MAJ": "2020-06-15 10:00:00",
+        **changes,
+    }
 
 
 def result(number: int, of: int, **changes: object) -> dict[str, object]:
@@ -285,8 +322,15 @@ class Laboratory:
         self.time = AT
         self.tables = rows()
         self.target = TrippedTarget(NEW_TABLES, self.wire)
-        journal, documents, custody = MemoryJournal(self.wire), MemoryDocuments(self.wire), MemoryVault(self.wire)
-        roots = {name: SigningKey.from_seed(bytes([40 + place]) * 32) for place, name in enumerate(("old-site", "new-site"))}
+        journal, documents, custody = (
+            MemoryJournal(self.wire),
+            MemoryDocuments(self.wire),
+            MemoryVault(self.wire),
+        )
+        roots = {
+            name: SigningKey.from_seed(bytes([40 + place]) * 32)
+            for place, name in enumerate(("old-site", "new-site"))
+        }
         agents = {name: SigningKey.from_seed(bytes([50 + place]) * 32) for place, name in enumerate(roots)}
         self.source_site, self.target_site = (
             Site(
@@ -309,14 +353,20 @@ class Laboratory:
 
     def _papers(self, root: SigningKey, *, days: int, runs: int) -> str:
         agreement = self.sign("agreement", AGREEMENT.encode(), BIOLOGIST, REPRESENTATIVE)
-        codes = self.sign("codes", render([LocalCode("test", "NA", "Sodium"), LocalCode("test", "VIH", "VIH", ("HIV",))]).encode(), BIOLOGIST)
+        codes = self.sign(
+            "codes",
+            render([LocalCode("test", "NA", "Sodium"), LocalCode("test", "VIH", "VIH", ("HIV",))]).encode(),
+            BIOLOGIST,
+        )
         recipient = self.target_site.keys.create("parcel")
         envelope = certify(
             subject="new-site", role="recipient", purpose="parcel", key=str(recipient), not_before=AT, not_after=AT + timedelta(days=20), root=root
         )  # fmt: skip
         certificate = verify_document(envelope, type="keycert", keys={"root": root.public}).digest
         self.target_site.documents.put(envelope, digest=certificate)
-        self.source_site.record(RECIPIENT_COMPARED, by=BIOLOGIST.id, subject="new-site", body={"certificate": certificate})
+        self.source_site.record(
+            RECIPIENT_COMPARED, by=BIOLOGIST.id, subject="new-site", body={"certificate": certificate}
+        )
         plain = parse(INSTRUCTION.encode(), vocabulary=vocabulary())
         asked = replace(
             plain, agreement=agreement, codes=codes, source=System("OLD", self.old.digest), target=System("NEW", self.new.digest),
@@ -324,7 +374,9 @@ class Laboratory:
             recipients=(Named(certificate, "Noa Marchand", "Kalibio SAS", "FR"),),
             limits=replace(plain.limits, not_before=AT - timedelta(days=1), not_after=AT + timedelta(days=15), runs=runs, time_to_live_days=days),
         )  # fmt: skip
-        return self.sign("instruction", draft(asked, language="fr", vocabulary=vocabulary()).encode(), BIOLOGIST)
+        return self.sign(
+            "instruction", draft(asked, language="fr", vocabulary=vocabulary()).encode(), BIOLOGIST
+        )
 
     # --- the verbs, with this laboratory's tools
 
@@ -346,17 +398,23 @@ class Laboratory:
         received = receive(self.target_site, name, source="old-site")
         tables: dict[str, list[Row]] = {table: list(rows) for table, rows in self.target.tables.items()}
         with MemorySource(NEW_TABLES, tables).snapshot() as snapshot:
-            return measure(snapshot, received.plan(self.new), checksum=CHECKSUM, salts=received.statement.salts)
+            return measure(
+                snapshot, received.plan(self.new), checksum=CHECKSUM, salts=received.statement.salts
+            )
 
     def load(self, name: str, *, before: Any = None) -> int:
         received = receive(self.target_site, name, source="old-site")
         if before is None:
             before = {kind: side.sums for kind, side in self.held(name).items()}
-        return load(self.target_site, received, by=ENGINEER.id, target=self.target, before=before, mapping=self.new)
+        return load(
+            self.target_site, received, by=ENGINEER.id, target=self.target, before=before, mapping=self.new
+        )
 
     def reconcile(self, name: str) -> Any:
         received = receive(self.target_site, name, source="old-site")
-        return reconcile_target(self.target_site, received, by=ENGINEER.id, held=self.held(name), checksum=CHECKSUM)
+        return reconcile_target(
+            self.target_site, received, by=ENGINEER.id, held=self.held(name), checksum=CHECKSUM
+        )
 
     def accept(self, name: str) -> str:
         return accept(self.target_site, name, by=BIOLOGIST.id, key=KEYS[BIOLOGIST.id])
@@ -393,7 +451,9 @@ class Laboratory:
     def alive(self) -> Iterator[str]:
         """The migrations that are instructed and not yet erased."""
         over = (MigrationState.DRAFTED, MigrationState.ERASED)
-        return (name for name, it in migrations(self.source_site.journal.events()).items() if it.state not in over)
+        return (
+            name for name, it in migrations(self.source_site.journal.events()).items() if it.state not in over
+        )
 
     def run(self, **how: Any) -> str:
         """A whole passage, from wherever it was; its name."""

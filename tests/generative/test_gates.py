@@ -131,7 +131,11 @@ class Gates(RuleBasedStateMachine):
         for it in migrations(self.ledger).values():
             possible = {act for act in Act if allowed(it, act)}
             if it.state in ENDED:
-                assert possible == ({Act.ERASE} if it.gate is None else {Act.CLOSE_SOURCE if it.gate == "source" else Act.CLOSE_TARGET})
+                assert possible == (
+                    {Act.ERASE}
+                    if it.gate is None
+                    else {Act.CLOSE_SOURCE if it.gate == "source" else Act.CLOSE_TARGET}
+                )
             if it.state is S.ERASED:
                 assert not possible
 

@@ -35,7 +35,9 @@ def published_root(entries: list[bytes]) -> bytes:
     split = 1
     while split * 2 < len(entries):
         split *= 2
-    return hashlib.sha256(b"\x01" + published_root(entries[:split]) + published_root(entries[split:])).digest()
+    return hashlib.sha256(
+        b"\x01" + published_root(entries[:split]) + published_root(entries[split:])
+    ).digest()
 
 
 @given(entries=st.lists(st.binary(max_size=40), max_size=70))
@@ -60,7 +62,9 @@ def test_every_inclusion_proof_holds() -> None:
             proof = inclusion_proof(at, index, size)
             verify_inclusion(LEAVES[index], index=index, size=size, proof=proof, root=top)
             with pytest.raises(Refusal):
-                verify_inclusion(LEAVES[index], index=(index + 1) % (size + 1), size=size, proof=proof, root=top)
+                verify_inclusion(
+                    LEAVES[index], index=(index + 1) % (size + 1), size=size, proof=proof, root=top
+                )
 
 
 def test_every_consistency_proof_holds() -> None:
@@ -71,7 +75,9 @@ def test_every_consistency_proof_holds() -> None:
             proof = consistency_proof(at, old, new)
             verify_consistency(old=old, new=new, proof=proof, old_root=root(at, old), new_root=root(at, new))
             with pytest.raises(Refusal):
-                verify_consistency(old=old, new=new, proof=proof, old_root=LEAVES[-1], new_root=LEAVES[0][::-1])
+                verify_consistency(
+                    old=old, new=new, proof=proof, old_root=LEAVES[-1], new_root=LEAVES[0][::-1]
+                )
 
 
 @given(size=st.integers(2, MOST), bit=st.integers(0, 255), draw=st.randoms(use_true_random=False))
@@ -101,7 +107,9 @@ def test_nothing_follows_from_an_empty_tree() -> None:
         verify_consistency(old=3, new=5, proof=[], old_root=EMPTY_ROOT, new_root=EMPTY_ROOT)
 
 
-@pytest.mark.parametrize("octets", [b"", b"\x00" * 7, (3).to_bytes(8) + bytes(32), (1).to_bytes(8) + bytes(31)])
+@pytest.mark.parametrize(
+    "octets", [b"", b"\x00" * 7, (3).to_bytes(8) + bytes(32), (1).to_bytes(8) + bytes(31)]
+)
 def test_a_frontier_that_lacks_hashes_is_refused(octets: bytes) -> None:
     """A stored edge with fewer or shorter hashes than its size asks is refused."""
     with pytest.raises(Refusal, match="frontier-malformed"):

@@ -70,9 +70,11 @@ def test_a_destroyed_identity_is_gone(tmp_path: Path) -> None:
     keys = Keystore(folder)
     keys.create(MIGRATION)
     keys.create("migration/2026-2")
-    wrapped = sqlite3.connect(folder / "identities.sqlite").execute(
-        "select wrapped from identities where name = ?", (MIGRATION,)
-    ).fetchone()[0]
+    wrapped = (
+        sqlite3.connect(folder / "identities.sqlite")
+        .execute("select wrapped from identities where name = ?", (MIGRATION,))
+        .fetchone()[0]
+    )
     keys.destroy(MIGRATION)
     keys.destroy(MIGRATION)
     with pytest.raises(Refusal, match="not-held"):

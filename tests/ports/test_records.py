@@ -56,7 +56,9 @@ def row(seq: int, subject: str = "migration/1") -> Row:
 def fill(records: Records, count: int) -> None:
     """Appends `count` rows, each with one node, of two subjects in turn."""
     for seq in range(count):
-        records.append(row=row(seq, f"migration/{seq % 2}"), nodes=[(0, seq, bytes([seq]))], note=b"head %d" % seq)
+        records.append(
+            row=row(seq, f"migration/{seq % 2}"), nodes=[(0, seq, bytes([seq]))], note=b"head %d" % seq
+        )
 
 
 def test_what_is_appended_is_read_back(records: Records) -> None:
@@ -117,7 +119,9 @@ def test_a_witness_remembers_one_head_of_each_ledger(memory: Memory) -> None:
 
 def test_a_ledger_goes_on_in_another_process(records: Records) -> None:
     """A ledger opened anew on the same records reads the same history and appends after it."""
-    Ledger(records, origin=ORIGIN, key=KEY).append(at=NOON, by="p/1", subject="m/1", act="drafted", body={"n": 1})
+    Ledger(records, origin=ORIGIN, key=KEY).append(
+        at=NOON, by="p/1", subject="m/1", act="drafted", body={"n": 1}
+    )
     again = Ledger(records, origin=ORIGIN, key=KEY)
     assert again.append(at=NOON, by="p/1", subject="m/1", act="instructed", body={"n": 2}).seq == 1
     assert [told.body for told in again.history()] == [{"n": 1}, {"n": 2}]
@@ -130,7 +134,10 @@ def test_the_file_is_private_and_refuses_changes(tmp_path: Path) -> None:
     fill(held, 2)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     for attempt in (
-        "update leaves set leaf = x'00'", "delete from leaves", "update nodes set hash = x'00'", "delete from nodes",
+        "update leaves set leaf = x'00'",
+        "delete from leaves",
+        "update nodes set hash = x'00'",
+        "delete from nodes",
         "update bodies set body = x'00'",
     ):
         with pytest.raises(sqlite3.IntegrityError):
@@ -230,7 +237,9 @@ def test_two_writers_at_once_lose_nothing(tmp_path: Path) -> None:
         thread.join()
     held = SqliteRecords(path)
     entries = list(Ledger(held, origin=ORIGIN, key=KEY).entries())
-    assert sorted((entry.by, entry.seq) for entry in entries) == sorted({(entry.by, entry.seq) for entry in entries})
+    assert sorted((entry.by, entry.seq) for entry in entries) == sorted(
+        {(entry.by, entry.seq) for entry in entries}
+    )
     assert [entry.seq for entry in entries] == list(range(40))
     held.close()
 

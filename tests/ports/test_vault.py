@@ -29,7 +29,10 @@ def test_what_is_put_is_there(vault: Vault) -> None:
     assert vault.folders() == ["m-0", "m-1"]
     with vault.open("m-1", "part-0002.age") as file:
         assert file.read() == b"abc"
-    assert digest_of(vault, "m-1", "part-0001.age") == ("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", 0)
+    assert digest_of(vault, "m-1", "part-0001.age") == (
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        0,
+    )
 
 
 def test_what_is_there_is_never_replaced(vault: Vault) -> None:
@@ -91,7 +94,26 @@ def test_a_parcel_is_carried_once_whatever_interrupts(vault: Vault) -> None:
 # --- a disk ----------------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "/etc/passwd", "A", "a b", ".hidden", "-x", "a" * 81, "é", "a\x00", "a\n", "%2e%2e"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "../x",
+        "a/b",
+        "/etc/passwd",
+        "A",
+        "a b",
+        ".hidden",
+        "-x",
+        "a" * 81,
+        "é",
+        "a\x00",
+        "a\n",
+        "%2e%2e",
+    ],
+)
 def test_a_name_that_is_not_ours_is_refused(tmp_path: Path, name: str) -> None:
     """Only Écluse's own names meet the file system: as a folder or as a file, all else is refused before any path is built."""
     disk = DiskVault(tmp_path / "vault")
@@ -109,7 +131,10 @@ def test_a_name_that_is_not_ours_is_refused(tmp_path: Path, name: str) -> None:
 def test_nobody_else_can_read_it(tmp_path: Path) -> None:
     """Folders are 0700 and files 0600."""
     DiskVault(tmp_path / "vault").put("m", "a", [b"x"])
-    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "vault", tmp_path / "vault" / "m", tmp_path / "vault" / "m" / "a")}
+    modes = {
+        path.name: path.stat().st_mode & 0o777
+        for path in (tmp_path / "vault", tmp_path / "vault" / "m", tmp_path / "vault" / "m" / "a")
+    }
     assert modes == {"vault": 0o700, "m": 0o700, "a": 0o600}
 
 
@@ -145,7 +170,9 @@ def test_what_a_killed_write_left_is_not_a_file(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_a_fault_and_leaves_nothing(tmp_path: Path) -> None:
     """When there is no room for a file the fault says so, nothing of it is left, and the same command can be run again."""
-    told = subprocess.run([sys.executable, "-c", FULL, str(tmp_path / "vault")], capture_output=True, text=True, check=False)
+    told = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path / "vault")], capture_output=True, text=True, check=False
+    )
     assert (told.stdout, told.stderr) == ("vault/disk-full True []\n", "")
 
 

@@ -20,4 +20,8 @@ _VECTOR = re.compile(r'// \.\./testdata/(\w+)\nvar \w+ = __toBinary\("([A-Za-z0-
 def age_vectors() -> dict[str, bytes]:
     """The CCTV age vectors by name, from the npm module that carries them; empty when it is absent."""
     module = MODULES / "cctv-age" / "index.js"
-    return {name: b64decode(text) for name, text in _VECTOR.findall(module.read_text())} if module.exists() else {}
+    return (
+        {name: b64decode(text) for name, text in _VECTOR.findall(module.read_text())}
+        if module.exists()
+        else {}
+    )

@@ -59,7 +59,12 @@ def typage(*arguments: str) -> None:
 def test_passphrase_files_are_read_by_rage_both_ways(size: int) -> None:
     """A passphrase file of any size around a chunk's edge is opened by rage, and rage's file is opened here."""
     plain = b"\xa5" * size
-    assert pyrage.passphrase.decrypt(sealed(plain, [PassphraseRecipient("trois petits chats", 10)]), "trois petits chats") == plain
+    assert (
+        pyrage.passphrase.decrypt(
+            sealed(plain, [PassphraseRecipient("trois petits chats", 10)]), "trois petits chats"
+        )
+        == plain
+    )
     if size < 2:  # rage measures the machine and asks for seconds of scrypt: twice is enough
         theirs = pyrage.passphrase.encrypt(plain, "trois petits chats")
         assert opened(theirs, PassphraseIdentity("trois petits chats")) == plain
@@ -78,7 +83,11 @@ def test_classic_files_of_the_age_program_are_read(tmp_path: Path) -> None:
     """A file made by Debian's `age` opens here."""
     theirs = pyrage.x25519.Identity.generate()
     done = subprocess.run(
-        [str(AGE), "-r", str(theirs.to_public())], input=b"resultat" * 20_000, capture_output=True, check=True, timeout=30
+        [str(AGE), "-r", str(theirs.to_public())],
+        input=b"resultat" * 20_000,
+        capture_output=True,
+        check=True,
+        timeout=30,
     )
     assert opened(done.stdout, parse_identity(str(theirs))) == b"resultat" * 20_000
 

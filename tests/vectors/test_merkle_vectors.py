@@ -28,7 +28,9 @@ def octets(text: str | None) -> bytes:
     return b64decode(text or "")
 
 
-@pytest.mark.skipif(not FOLDER.exists(), reason="the Merkle vectors are absent: ../shared/data/vectors/merkle")
+@pytest.mark.skipif(
+    not FOLDER.exists(), reason="the Merkle vectors are absent: ../shared/data/vectors/merkle"
+)
 def test_all_vectors_are_here() -> None:
     """The whole public set of 196 files is judged, not a selection."""
     assert len(INCLUSION) + len(CONSISTENCY) == 196
@@ -49,7 +51,11 @@ def test_inclusion_is_judged_as_published(path: Path) -> None:
     vector = json.loads(path.read_text())
     leaf, root = octets(vector["leafHash"]), octets(vector["root"])
     proof = [octets(each) for each in vector["proof"] or []]
-    said = verdict(lambda: verify_inclusion(leaf, index=vector["leafIdx"], size=vector["treeSize"], proof=proof, root=root))
+    said = verdict(
+        lambda: verify_inclusion(
+            leaf, index=vector["leafIdx"], size=vector["treeSize"], proof=proof, root=root
+        )
+    )
     assert said == ("ledger/inclusion-not-proved" if vector["wantErr"] else None)
 
 

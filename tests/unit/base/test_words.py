@@ -34,7 +34,12 @@ def test_sizes_have_decimal_multiples(octets: int, fr: str, en: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "fr", "en"),
-    [(0.84, "0,8 s", "0.8 s"), (42, "42 s", "42 s"), (185, "3 min 05 s", "3 min 05 s"), (3725, "1 h 02 min", "1 h 02 min")],
+    [
+        (0.84, "0,8 s", "0.8 s"),
+        (42, "42 s", "42 s"),
+        (185, "3 min 05 s", "3 min 05 s"),
+        (3725, "1 h 02 min", "1 h 02 min"),
+    ],
 )
 def test_lengths_of_time_are_short(seconds: float, fr: str, en: str) -> None:
     """Tenths under ten seconds, then seconds, minutes, hours."""

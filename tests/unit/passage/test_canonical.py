@@ -22,9 +22,18 @@ HERE = (Column(BASE, "C"),)
 def convert(kind: str, fields: dict[str, Reading], rows: list[dict[str, Any]], **more: Any) -> Converted:
     known = vocabulary().kinds[kind].fields
     batch = pa.RecordBatch.from_pydict(
-        {name: pa.array([row.get(name) for row in rows], pa.binary() if known[name].type == "bytes" else pa.string()) for name in fields}
+        {
+            name: pa.array(
+                [row.get(name) for row in rows], pa.binary() if known[name].type == "bytes" else pa.string()
+            )
+            for name in fields
+        }
         | {name: pa.array([row.get(name, "-") for row in rows], pa.string()) for name in ("_site", "_month")}
-        | {name: pa.array([row.get(name) for row in rows], pa.string()) for name in ("_withheld", "_changed") if any(name in row for row in rows)}
+        | {
+            name: pa.array([row.get(name) for row in rows], pa.string())
+            for name in ("_withheld", "_changed")
+            if any(name in row for row in rows)
+        }
     )
     piece = Slice(kind, KindMapping(kind, "T", fields), fields, site=more.get("site"))
     return canonical(batch, piece, vocabulary=vocabulary(), lost=more.get("lost", {}))
@@ -92,7 +101,9 @@ def test_a_format_is_followed_to_the_letter(format: str, raw: str, day: date | N
 
 def test_a_formatted_time_keeps_its_microseconds() -> None:
     """%f is six digits, wherever the format has them."""
-    assert one("request.time", "29022024 235959,000001", format="%d%m%Y %H%M%S,%f") == datetime(2024, 2, 29, 23, 59, 59, 1)
+    assert one("request.time", "29022024 235959,000001", format="%d%m%Y %H%M%S,%f") == datetime(
+        2024, 2, 29, 23, 59, 59, 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -151,7 +162,12 @@ def test_a_row_goes_with_its_rejected_parent() -> None:
     """A request of a rejected patient is rejected too, and so on down; one that names nobody is not."""
     fields = {"id": Reading(columns=HERE), "patient": Reading(columns=HERE)}
     lost = {"patient": {"2"}}
-    found = convert("request", fields, [{"id": "a", "patient": "2"}, {"id": "b", "patient": None}, {"id": "c", "patient": "1"}], lost=lost)
+    found = convert(
+        "request",
+        fields,
+        [{"id": "a", "patient": "2"}, {"id": "b", "patient": None}, {"id": "c", "patient": "1"}],
+        lost=lost,
+    )
     assert found.moved.column("id").to_pylist() == ["b", "c"]
     assert found.rejected.column("_reason").to_pylist() == ["patient: parent-rejected"]
     assert lost["request"] == {"a"}
@@ -192,7 +208,9 @@ def readings(draw: st.DrawFn, field: Field) -> Reading:
         names = {"code": ["M", "F", "U"], "flag": ["true", "false"], "text": ["a", "b", "0"]}[field.type]
         raws = draw(st.lists(short, unique=True, min_size=1, max_size=len(names)))
         values = list(zip(raws, names, strict=False))
-    layout = draw(st.sampled_from(FORMATS)) if field.type in ("date", "datetime") and draw(st.booleans()) else None
+    layout = (
+        draw(st.sampled_from(FORMATS)) if field.type in ("date", "datetime") and draw(st.booleans()) else None
+    )
     absent = tuple(draw(st.lists(short | st.sampled_from(["00000000", "true", "1"]), max_size=2)))
     return Reading(columns=HERE, values=tuple(values), format=layout, absent=absent, trim=draw(st.booleans()))
 
@@ -211,7 +229,17 @@ def test_what_is_written_is_read_back_equal_or_flagged(data: st.DataObject) -> N
     assert None not in flags
     for value, text, flagged in zip(values, texts.to_pylist(), flags, strict=True):
         if not flagged:
-            assert one(field.path, text, trim=reading.trim, values=reading.values, absent=reading.absent, format=reading.format) == value
+            assert (
+                one(
+                    field.path,
+                    text,
+                    trim=reading.trim,
+                    values=reading.values,
+                    absent=reading.absent,
+                    format=reading.format,
+                )
+                == value
+            )
 
 
 def test_a_time_that_its_format_would_cut_is_flagged() -> None:

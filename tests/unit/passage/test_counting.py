@@ -29,8 +29,22 @@ NAMES = ("id", "code", "unit", "value", "version", "visibility", "validated_at")
 
 
 def results(*rows: dict[str, Any]) -> pa.RecordBatch:
-    plain = {"code": "NA", "unit": "mmol/L", "value": "140", "version": "1", "visibility": "visible", "validated_at": "2024-01-01", "_site": "A", "_month": "2024-01"}
-    return pa.RecordBatch.from_pydict({name: pa.array([(plain | row).get(name) for row in rows], pa.string()) for name in (*NAMES, "_site", "_month")})
+    plain = {
+        "code": "NA",
+        "unit": "mmol/L",
+        "value": "140",
+        "version": "1",
+        "visibility": "visible",
+        "validated_at": "2024-01-01",
+        "_site": "A",
+        "_month": "2024-01",
+    }
+    return pa.RecordBatch.from_pydict(
+        {
+            name: pa.array([(plain | row).get(name) for row in rows], pa.string())
+            for name in (*NAMES, "_site", "_month")
+        }
+    )
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------------------------------
@@ -39,7 +53,10 @@ def results(*rows: dict[str, Any]) -> pa.RecordBatch:
 def test_rows_come_back_as_they_were() -> None:
     """A body holds its rows exactly, whatever follows it, and says how many."""
     batch = results({"id": "1"}, {"id": "2", "value": None})
-    assert read_body(body_of([batch, batch.slice(1)]) + bytes(100), rows=3, where="x")[0].to_pylist() == batch.to_pylist()
+    assert (
+        read_body(body_of([batch, batch.slice(1)]) + bytes(100), rows=3, where="x")[0].to_pylist()
+        == batch.to_pylist()
+    )
     with pytest.raises(Refusal, match="parcel/body-malformed"):
         read_body(body_of([batch]), rows=3, where="x")
     assert read_body(body_of([batch.slice(0, 0)]), rows=0, where="x") == []
@@ -86,7 +103,9 @@ def test_in_doubt_a_row_has_changed(text: str | None, sent: bool) -> None:
 # --- sums -----------------------------------------------------------------------------------------------------------------------------------
 
 sums = st.builds(Sums, st.integers(0, 10**6), st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
-tallies = st.dictionaries(st.builds(Group, st.sampled_from("AB"), st.sampled_from(["2024-01", "-"])), sums, max_size=4).map(Tally)
+tallies = st.dictionaries(
+    st.builds(Group, st.sampled_from("AB"), st.sampled_from(["2024-01", "-"])), sums, max_size=4
+).map(Tally)
 
 
 @given(tallies, tallies)
@@ -94,14 +113,21 @@ def test_what_is_added_can_be_taken_away(left: Tally, right: Tally) -> None:
     """Adding then taking away gives what was there; totals add up; lines are read back equal."""
     both = Tally(dict(left.groups))
     both.add(right.groups)
-    assert both.without(right.groups).groups == {group: it for group, it in left.groups.items() if it != Sums()}
+    assert both.without(right.groups).groups == {
+        group: it for group, it in left.groups.items() if it != Sums()
+    }
     assert both.total == left.total.plus(right.total)
     assert total(both.groups.values()) == both.total
     assert Tally.from_lines(both.lines()) == both
     assert Tally.from_lines(json.loads(json.dumps(both.lines()))) == both
 
 
-@given(st.lists(st.sampled_from([{"id": "1"}, {"id": "2", "value": "<0,1"}, {"id": "3", "_site": "B"}]), max_size=8), st.integers(0, 8))
+@given(
+    st.lists(
+        st.sampled_from([{"id": "1"}, {"id": "2", "value": "<0,1"}, {"id": "3", "_site": "B"}]), max_size=8
+    ),
+    st.integers(0, 8),
+)
 def test_sums_do_not_depend_on_how_rows_come(rows: list[dict[str, Any]], cut: int) -> None:
     """In any order and cut into any batches, the same rows give the same sums; another salt gives others."""
     whole, parts = Tally(), Tally()
@@ -117,7 +143,9 @@ def test_results_are_counted_by_code_and_unit() -> None:
     """How many, how many without a value, how many censored; a kind without codes counts nothing."""
     analytes = Analytes()
     for _ in range(2):
-        analytes.add(results({"value": "<0,1"}, {"value": None}, {"value": " ≥ 5"}, {"code": None, "unit": None}))
+        analytes.add(
+            results({"value": "<0,1"}, {"value": None}, {"value": " ≥ 5"}, {"code": None, "unit": None})
+        )
     assert analytes.lines == {("NA", "mmol/L"): (6, 2, 4), ("", ""): (2, 0, 0)}
     analytes.add(results({}).drop_columns(["unit"]))
     assert len(analytes.lines) == 2
@@ -125,7 +153,13 @@ def test_results_are_counted_by_code_and_unit() -> None:
 
 # --- statement and reconciliation ---------------------------------------------------------------------------------------------------------------
 
-ROWS = ({"id": "1"}, {"id": "2", "value": "<0,1"}, {"id": "3", "value": "<0,5"}, {"id": "4", "_month": "2024-02"}, {"id": "5", "unit": "g/L"})
+ROWS = (
+    {"id": "1"},
+    {"id": "2", "value": "<0,1"},
+    {"id": "3", "value": "<0,5"},
+    {"id": "4", "_month": "2024-02"},
+    {"id": "5", "unit": "g/L"},
+)
 
 
 def side(*rows: dict[str, Any]) -> Side:
@@ -156,7 +190,17 @@ def test_a_statement_is_read_back_equal() -> None:
     assert (kind.moved, kind.seen, kind.by_rule) == (5, 11, {"period": 3, "site": 1})
 
 
-@pytest.mark.parametrize("octets", [b"", b"[]", b"{}", b'{"kinds":{"x":{}}}', b'{"kinds":{},"salts":["x","y"]}', b'{"kinds":{},"salts":["1"]}'])
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"kinds":{"x":{}}}',
+        b'{"kinds":{},"salts":["x","y"]}',
+        b'{"kinds":{},"salts":["1"]}',
+    ],
+)
 def test_a_malformed_statement_is_refused(octets: bytes) -> None:
     """What does not decode is refused."""
     with pytest.raises(Refusal, match=r"parcel/statement-malformed|sign/json-malformed"):
@@ -206,9 +250,19 @@ def test_what_was_there_before_and_what_was_rejected_are_taken_away() -> None:
     """The target's own rows and the rejected ones are subtracted; codes are then not compared, and that check says so."""
     own = {"id": "9", "code": "K"}
     found = compared(*ROWS, own, before={"result": side(own).sums})
-    assert (found.unexplained, found.kinds[0].loaded, found.kinds[0].checks[2].outcome) == (0, 5, Outcome.SKIPPED)
-    found = compared(*ROWS[1:], rejected={"result": side(ROWS[0]).sums}, reasons={"result": Counter({"facts: unique": 1})})
-    assert (found.unexplained, found.kinds[0].rejected_at_target, found.failed) == (0, {"facts: unique": 1}, ())
+    assert (found.unexplained, found.kinds[0].loaded, found.kinds[0].checks[2].outcome) == (
+        0,
+        5,
+        Outcome.SKIPPED,
+    )
+    found = compared(
+        *ROWS[1:], rejected={"result": side(ROWS[0]).sums}, reasons={"result": Counter({"facts: unique": 1})}
+    )
+    assert (found.unexplained, found.kinds[0].rejected_at_target, found.failed) == (
+        0,
+        {"facts: unique": 1},
+        (),
+    )
     changed = compared(*ROWS, own | {"unit": "g/L"}, before={"result": side(own).sums})
     assert changed.unexplained > 0
 
@@ -224,7 +278,10 @@ def test_a_check_that_examined_nothing_is_skipped() -> None:
     """With no row on either side nothing passed; with a row too many at the target, it failed."""
     assert {check.outcome for check in compared(of=()).kinds[0].checks} == {Outcome.SKIPPED}
     assert compared({"id": "1"}, of=()).failed == ("result: rows", "result: analytes")
-    assert reconcile(stated(), target={}, before={}, rejected={}, reasons={}, method=CHECKSUM.method).unexplained == 0
+    assert (
+        reconcile(stated(), target={}, before={}, rejected={}, reasons={}, method=CHECKSUM.method).unexplained
+        == 0
+    )
 
 
 def test_a_side_that_knows_no_site_is_compared_as_a_whole() -> None:
@@ -250,8 +307,14 @@ def test_keys_go_before_files_and_twice_is_nothing() -> None:
     vault.put("m", "a", [b"x"])
     keys.create("m")
     places = [Place("s", "parcel", vault=vault, folder="m"), Place("s", "key", keys=keys, folder="m")]
-    assert [(it.method, it.count) for it in erase(places, at=AT)] == [("key-destroyed", 1), ("files-deleted", 1)]
-    assert [(it.method, it.count) for it in erase(places, at=AT + timedelta(days=1))] == [("key-destroyed", 0), ("files-deleted", 0)]
+    assert [(it.method, it.count) for it in erase(places, at=AT)] == [
+        ("key-destroyed", 1),
+        ("files-deleted", 1),
+    ]
+    assert [(it.method, it.count) for it in erase(places, at=AT + timedelta(days=1))] == [
+        ("key-destroyed", 0),
+        ("files-deleted", 0),
+    ]
 
 
 class Undead(MemoryKeys):

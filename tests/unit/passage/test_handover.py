@@ -61,10 +61,22 @@ class Sent:
 def parcel(name: str = "m-1", *, identity: Identity | None = None, key: SigningKey = SENDER) -> Sent:
     identity = identity or new_identity()[0]
     vault = MemoryVault()
-    sealer = Sealer(vault, migration=name, instruction="sha256:i", agreement="sha256:a", recipients=[identity.recipient()], key=key)
+    sealer = Sealer(
+        vault,
+        migration=name,
+        instruction="sha256:i",
+        agreement="sha256:a",
+        recipients=[identity.recipient()],
+        key=key,
+    )
     for body in BODIES:
         sealer.seal(body, role="statement" if body == BODIES[-1] else "records", kind="patient", rows=1)
-    return Sent(vault, identity, sealer.close(created=AT, expires=AT + timedelta(days=1), sequence=1, previous=""), name)
+    return Sent(
+        vault,
+        identity,
+        sealer.close(created=AT, expires=AT + timedelta(days=1), sequence=1, previous=""),
+        name,
+    )
 
 
 @pytest.fixture
@@ -120,7 +132,9 @@ def borrow(files: dict[str, bytes]) -> None:
     [(drop, "parcel/parts-differ"), (add, "parcel/parts-differ"), (cut, "parcel/part-altered"), (flip, "parcel/part-altered"), (swap, "parcel/part-altered"),
      (double, "parcel/part-altered"), (borrow, "parcel/part-altered")],
 )  # fmt: skip
-def test_a_parcel_that_was_touched_is_refused(sent: Sent, harm: Callable[[dict[str, bytes]], None], code: str) -> None:
+def test_a_parcel_that_was_touched_is_refused(
+    sent: Sent, harm: Callable[[dict[str, bytes]], None], code: str
+) -> None:
     """A part lacking, added, truncated, altered, moved, doubled or from another migration: refused before any part is opened."""
     harm(sent.files)
     with pytest.raises(Refusal, match=code):
@@ -135,7 +149,9 @@ def test_a_parcel_that_was_touched_is_refused(sent: Sent, harm: Callable[[dict[s
         ({"at": AT + timedelta(days=1)}, "parcel/expired"), ({"migration": "m-2"}, "vault/absent"),
     ],
 )  # fmt: skip
-def test_a_parcel_that_is_not_the_one_expected_is_refused(sent: Sent, changes: dict[str, Any], code: str) -> None:
+def test_a_parcel_that_is_not_the_one_expected_is_refused(
+    sent: Sent, changes: dict[str, Any], code: str
+) -> None:
     """Another sender, instruction, recipient, place in the sequence or day: refused."""
     with pytest.raises(Refusal, match=code):
         sent.check(**changes)
@@ -149,7 +165,9 @@ def test_a_parcel_renamed_is_another(sent: Sent) -> None:
 
 
 def content(sent: Sent, **changes: Any) -> bytes:
-    told = {name: getattr(sent.manifest, name) for name in Manifest.__slots__ if name not in ("digest", "parts")}
+    told = {
+        name: getattr(sent.manifest, name) for name in Manifest.__slots__ if name not in ("digest", "parts")
+    }
     parts = [{"number": it.number, "sha256": it.sha256, "size": it.size} for it in sent.manifest.parts]
     return json.dumps({**told, "parts": parts, **changes}).encode()
 
@@ -161,14 +179,19 @@ def content(sent: Sent, **changes: Any) -> bytes:
 def test_a_malformed_manifest_is_refused(sent: Sent, changes: dict[str, Any]) -> None:
     """Signed or not, a manifest that lists nothing, or oddly, is no manifest."""
     with pytest.raises(Refusal, match="parcel/manifest-malformed"):
-        read_manifest(sign_document(content(sent, **changes), type="manifest", keys=[SENDER]), sender=SENDER.public)
+        read_manifest(
+            sign_document(content(sent, **changes), type="manifest", keys=[SENDER]), sender=SENDER.public
+        )
     with pytest.raises(Refusal, match="parcel/manifest-malformed"):
         read_manifest(sign_document(b"[]", type="manifest", keys=[SENDER]), sender=SENDER.public)
 
 
 def test_a_forged_manifest_is_refused(sent: Sent) -> None:
     """A manifest signed by another, or a document of another kind signed by the sender, is refused."""
-    for forged in (sign_document(content(sent), type="manifest", keys=[STRANGER]), sign_document(content(sent), type="part", keys=[SENDER])):
+    for forged in (
+        sign_document(content(sent), type="manifest", keys=[STRANGER]),
+        sign_document(content(sent), type="part", keys=[SENDER]),
+    ):
         sent.files[MANIFEST] = forged
         with pytest.raises(Refusal, match=r"sign/"):
             sent.check()
@@ -194,7 +217,9 @@ def resealed(sent: Sent, number: int, change: Callable[[bytes], bytes]) -> None:
         (lambda plain: plain.partition(b"\n")[2], "sign/"),
     ],
 )  # fmt: skip
-def test_a_part_altered_inside_its_seal_is_refused(sent: Sent, change: Callable[[bytes], bytes], code: str) -> None:
+def test_a_part_altered_inside_its_seal_is_refused(
+    sent: Sent, change: Callable[[bytes], bytes], code: str
+) -> None:
     """A body, a header or a padding that is not what the source signed is refused, though it opens."""
     resealed(sent, 1, change)
     with pytest.raises(Refusal, match=code):

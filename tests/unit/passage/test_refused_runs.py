@@ -105,7 +105,11 @@ def test_a_recipient_that_nobody_compared_is_refused(lab: Laboratory) -> None:
 def test_a_document_under_another_ones_digest_is_refused(lab: Laboratory) -> None:
     """An honestly signed document laid in another's place is not that document."""
     documents: Any = lab.source_site.documents
-    other = lab.sign("codes", b'[[code]]\nsystem = "test"\ncode = "NA"\nlabel = "x"\ncategories = []\n', next(iter(lab.source_site.people.values())).person)
+    other = lab.sign(
+        "codes",
+        b'[[code]]\nsystem = "test"\ncode = "NA"\nlabel = "x"\ncategories = []\n',
+        next(iter(lab.source_site.people.values())).person,
+    )
     for digest in [body["document"] for body in lab.source_site.bodies("codes.signed")]:
         documents.held[digest] = documents.held[other]
     with pytest.raises(Refusal, match="document/another"):

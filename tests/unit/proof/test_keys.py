@@ -28,8 +28,13 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 def cert(**changed: object) -> bytes:
     """A certificate of the site's key by the root, good for a day from noon."""
     whole = {
-        "subject": "site/target", "role": "recipient", "purpose": "sign", "key": SITE.public.encode(),
-        "not_before": NOON, "not_after": NOON + timedelta(days=1), "root": ROOT,
+        "subject": "site/target",
+        "role": "recipient",
+        "purpose": "sign",
+        "key": SITE.public.encode(),
+        "not_before": NOON,
+        "not_after": NOON + timedelta(days=1),
+        "root": ROOT,
     }
     return certify(**{**whole, **changed})  # type: ignore[arg-type]
 
@@ -63,8 +68,13 @@ def test_a_certificate_holds_during_its_period() -> None:
     """A certificate by the root gives whose the key is, from its first instant until just before its last."""
     held = verify_keycert(cert(), root=ROOT.public, at=NOON)
     assert held == Keycert(
-        subject="site/target", role="recipient", purpose="sign", key=SITE.public.encode(),
-        not_before=NOON, not_after=NOON + timedelta(days=1), issuer=ROOT.key_id,
+        subject="site/target",
+        role="recipient",
+        purpose="sign",
+        key=SITE.public.encode(),
+        not_before=NOON,
+        not_after=NOON + timedelta(days=1),
+        issuer=ROOT.key_id,
     )
     assert held.verify_key() == SITE.public
     assert held.fingerprint() == SITE.public.fingerprint()
@@ -108,18 +118,30 @@ def test_an_empty_certificate_is_not_made(changed: dict[str, object]) -> None:
 def test_a_certificate_with_other_fields_is_refused(changed: dict[str, Json]) -> None:
     """A document that the root signed as a certificate, but that is not one, is refused."""
     payload: dict[str, Json] = {
-        "subject": "site/target", "role": "recipient", "purpose": "sign", "key": SITE.public.encode(), "issuer": ROOT.key_id,
-        "not_before": "2026-11-23T00:00:00Z", "not_after": "2026-11-24T00:00:00Z", **changed,
+        "subject": "site/target",
+        "role": "recipient",
+        "purpose": "sign",
+        "key": SITE.public.encode(),
+        "issuer": ROOT.key_id,
+        "not_before": "2026-11-23T00:00:00Z",
+        "not_after": "2026-11-24T00:00:00Z",
+        **changed,
     }
     assert json.dumps(payload)
-    assert code_of(sign_document(canonical_json(payload), type="keycert", keys=[ROOT])) == "key/cert-malformed"
+    assert (
+        code_of(sign_document(canonical_json(payload), type="keycert", keys=[ROOT])) == "key/cert-malformed"
+    )
 
 
 @given(seed=st.binary(min_size=32, max_size=32))
 def test_words_give_back_the_seed(seed: bytes) -> None:
     """Any seed is 24 words that give it back, typed with or without accents, in any case and spacing."""
     words = seed_to_words(seed)
-    bare = "".join(letter for letter in unicodedata.normalize("NFKD", " \n ".join(words)) if not unicodedata.combining(letter))
+    bare = "".join(
+        letter
+        for letter in unicodedata.normalize("NFKD", " \n ".join(words))
+        if not unicodedata.combining(letter)
+    )
     assert len(words) == 24
     assert words_to_seed(" ".join(words)) == words_to_seed(bare.upper()) == seed
     typed_back(words, bare)

@@ -30,7 +30,11 @@ def ledger_of(count: int = 0, records: MemoryRecords | None = None) -> tuple[Led
     ledger = Ledger(records, origin=ORIGIN, key=KEY)
     for number in range(count):
         ledger.append(
-            at=NOON + timedelta(minutes=number), by="person/1", subject=f"migration/{number % 2}", act="watched", body={"n": number}
+            at=NOON + timedelta(minutes=number),
+            by="person/1",
+            subject=f"migration/{number % 2}",
+            act="watched",
+            body={"n": number},
         )
     return ledger, records
 
@@ -43,7 +47,9 @@ def witness() -> Witness:
 def test_an_entry_tells_who_did_what_when() -> None:
     """An entry carries its place, its time to the second in UTC, and a commitment to its body."""
     ledger, records = ledger_of()
-    entry = ledger.append(at=NOON.replace(microsecond=7), by="person/1", subject="migration/1", act="drafted", body={"pages": 3})
+    entry = ledger.append(
+        at=NOON.replace(microsecond=7), by="person/1", subject="migration/1", act="drafted", body={"pages": 3}
+    )
     salt, body = records.rows[0].salt, records.rows[0].body
     assert salt is not None
     assert body == b'{"pages":3}'
@@ -67,16 +73,21 @@ def test_a_forgotten_body_leaves_its_entry() -> None:
     ledger.forget(1)
     assert [told.body for told in ledger.history()] == [{"n": 0}, None, {"n": 2}]
     head = verify_checkpoint(ledger.checkpoint(), log=ledger.log)
-    verify_inclusion(leaf_hash(records.rows[1].leaf), index=1, size=3, proof=ledger.inclusion(1), root=head.root)
+    verify_inclusion(
+        leaf_hash(records.rows[1].leaf), index=1, size=3, proof=ledger.inclusion(1), root=head.root
+    )
 
 
 def test_time_never_goes_back() -> None:
     """A clock slightly behind gets the last entry's time, further behind is refused, and small steps back do not add up."""
     ledger, _ = ledger_of(1)
     for behind in (240, 300):
-        assert ledger.append(
-            at=NOON - timedelta(seconds=behind), by="p/1", subject="m/1", act="watched", body={}
-        ).time == NOON
+        assert (
+            ledger.append(
+                at=NOON - timedelta(seconds=behind), by="p/1", subject="m/1", act="watched", body={}
+            ).time
+            == NOON
+        )
     with pytest.raises(Refusal, match="clock-set-back") as refused:
         ledger.append(at=NOON - timedelta(seconds=301), by="p/1", subject="m/1", act="watched", body={})
     assert refused.value.values == {"got": 301, "most": 300}
@@ -108,17 +119,29 @@ def test_a_decision_on_an_older_state_is_not_appended() -> None:
 def test_what_no_entry_can_hold_is_refused(changed: dict[str, object], code: str) -> None:
     """An id that is no id, a float, or a body past 64 KiB is refused, and nothing is appended."""
     ledger, _ = ledger_of()
-    whole: dict[str, object] = {"at": NOON, "by": "p/1", "subject": "m/1", "act": "watched", "body": {}, **changed}
+    whole: dict[str, object] = {
+        "at": NOON,
+        "by": "p/1",
+        "subject": "m/1",
+        "act": "watched",
+        "body": {},
+        **changed,
+    }
     with pytest.raises(Refusal) as refused:
         ledger.append(**whole)  # type: ignore[arg-type]
     assert (refused.value.code, ledger.size) == (code, 0)
 
 
-@given(body=st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=3),
-    max_leaves=8,
-))
+@given(
+    body=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=3)
+        ),
+        max_leaves=8,
+    )
+)
 def test_any_body_comes_back_as_it_was(body: Json) -> None:
     """Any tree of texts, integers, booleans and nothing is told as it was appended."""
     ledger, _ = ledger_of()
@@ -128,12 +151,22 @@ def test_any_body_comes_back_as_it_was(body: Json) -> None:
 
 @pytest.mark.parametrize(
     "leaf",
-    [b"", b"{}", b" {}", b'{"act":"a","by":"b","commitment":"00","seq":0,"subject":"s","time":"2026-11-23T12:00:00Z"}'],
+    [
+        b"",
+        b"{}",
+        b" {}",
+        b'{"act":"a","by":"b","commitment":"00","seq":0,"subject":"s","time":"2026-11-23T12:00:00Z"}',
+    ],
 )
 def test_a_leaf_is_read_in_one_way_only(leaf: bytes) -> None:
     """A leaf with other spacing, order, fields or an instant that no calendar has is not an entry."""
     entry = Entry(0, NOON, "p/1", "m/1", "watched", "0" * 64).leaf()
-    for wrong in (leaf, entry + b"\n", entry.replace(b'"seq":0', b'"seq":00'), entry.replace(b"2026-11-23", b"2026-13-23")):
+    for wrong in (
+        leaf,
+        entry + b"\n",
+        entry.replace(b'"seq":0', b'"seq":00'),
+        entry.replace(b"2026-11-23", b"2026-13-23"),
+    ):
         with pytest.raises(Refusal, match="entry-malformed"):
             Entry.parse(wrong)
 

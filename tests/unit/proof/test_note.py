@@ -57,7 +57,10 @@ def test_a_cosignature_is_as_published() -> None:
     both = cosign(NOTE, name=WITNESS.name, key=WITNESS_KEY, at=NOON)
     octets = b64decode(both.decode().splitlines()[-1].split(" ")[2])
     seconds = int(NOON.timestamp())
-    assert octets[:4] == hashlib.sha256(b"ecluse.example/lab-1/witness\n\x04" + WITNESS_KEY.public.octets).digest()[:4]
+    assert (
+        octets[:4]
+        == hashlib.sha256(b"ecluse.example/lab-1/witness\n\x04" + WITNESS_KEY.public.octets).digest()[:4]
+    )
     assert octets[4:12] == seconds.to_bytes(8)
     signed = f"cosignature/v1\ntime {seconds}\n{HEAD.body()}".encode()
     Ed25519PublicKey.from_public_bytes(WITNESS_KEY.public.octets).verify(octets[12:], signed)
@@ -113,7 +116,13 @@ def test_keys_of_notes_are_written_and_read() -> None:
     assert NoteKey.parse(LOG_KEY.encode()) == LOG_KEY
     assert NoteKey.parse(WITNESS.encode()) == WITNESS
     name, key_id, encoded = LOG_KEY.encode().split("+", 2)
-    for text in ("", name, f"{name}+{key_id}+QUI=", f"other+{key_id}+{encoded}", f"{name}+00000000+{encoded}"):
+    for text in (
+        "",
+        name,
+        f"{name}+{key_id}+QUI=",
+        f"other+{key_id}+{encoded}",
+        f"{name}+00000000+{encoded}",
+    ):
         with pytest.raises(Refusal, match="note-key-malformed"):
             NoteKey.parse(text)
     for wrong, kind in (("", LOG), ("a b", LOG), ("a+b", LOG), ("a", 2)):

@@ -86,7 +86,14 @@ def test_recipients_are_written_and_read() -> None:
 
 def test_secrets_do_not_print() -> None:
     """Neither a seed nor a passphrase shows in a representation, where a log would find it."""
-    shown = repr((IDENTITY, ClassicIdentity(bytes(32)), PassphraseIdentity("secret"), PassphraseRecipient("secret", 10)))
+    shown = repr(
+        (
+            IDENTITY,
+            ClassicIdentity(bytes(32)),
+            PassphraseIdentity("secret"),
+            PassphraseRecipient("secret", 10),
+        )
+    )
     assert "secret" not in shown
     assert IDENTITY.secret_text() not in shown
     assert "\\x00" not in shown
@@ -181,7 +188,12 @@ def test_chunks_swapped_doubled_or_added_are_refused() -> None:
     octets = sealed(b"z" * 131_072)
     step = agefile.CHUNK + agefile.TAG
     head, first, last = octets[: -2 * step], octets[-2 * step : -step], octets[-step:]
-    for touched in (head + last + first, head + first + first + last, head + first + last + last, octets + b"\x00"):
+    for touched in (
+        head + last + first,
+        head + first + first + last,
+        head + first + last + last,
+        octets + b"\x00",
+    ):
         assert code_of(touched) == "seal/payload-altered"
 
 
@@ -219,13 +231,15 @@ def test_stanza_bodies_of_every_length_are_written_and_read() -> None:
         agefile.check_mac(header, file_key=bytes(16))
 
 
-@pytest.mark.parametrize("module", ["seal", "sign", "keycert", "note", "tree", "ledger", "witness", "evidence"])
+@pytest.mark.parametrize(
+    "module", ["seal", "sign", "keycert", "note", "tree", "ledger", "witness", "evidence"]
+)
 def test_the_exchange_and_the_verifier_never_reach_unseal(module: str) -> None:
     """What the exchange and the verifier import brings in neither `unseal` nor the printer of words: no way in, nothing to install."""
-    script = (
-        f"import sys, ecluse.proof.{module}; sys.exit('ecluse.proof.unseal' in sys.modules or 'mnemonic' in sys.modules)"
+    script = f"import sys, ecluse.proof.{module}; sys.exit('ecluse.proof.unseal' in sys.modules or 'mnemonic' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=False, env={"PYTHONPATH": ":".join(sys.path)}, timeout=30
     )
-    done = subprocess.run([sys.executable, "-c", script], check=False, env={"PYTHONPATH": ":".join(sys.path)}, timeout=30)
     assert done.returncode == 0
 
 

@@ -44,7 +44,9 @@ def altered(envelope: bytes, **fields: object) -> bytes:
 
 def test_a_signed_document_gives_back_its_exact_bytes() -> None:
     """Verifying returns the very bytes signed, their digest, and who signed."""
-    verified = verify_document(sign_document(PAYLOAD, type="instruction", keys=[ALICE]), type="instruction", keys=KNOWN)
+    verified = verify_document(
+        sign_document(PAYLOAD, type="instruction", keys=[ALICE]), type="instruction", keys=KNOWN
+    )
     assert (verified.payload, verified.digest, verified.signers) == (PAYLOAD, digest(PAYLOAD), ("alice",))
 
 
@@ -67,7 +69,9 @@ def test_the_second_implementation_s_envelope_verifies_here() -> None:
     """Écluse verifies what securesystemslib signs."""
     envelope = Envelope(PAYLOAD, DOCUMENT_TYPES["agreement"], {})
     envelope.sign(judge_of(ALICE))
-    assert verify_document(json.dumps(envelope.to_dict()).encode(), type="agreement", keys=KNOWN).signers == ("alice",)
+    assert verify_document(json.dumps(envelope.to_dict()).encode(), type="agreement", keys=KNOWN).signers == (
+        "alice",
+    )
 
 
 def test_a_threshold_counts_distinct_keys() -> None:
@@ -75,7 +79,10 @@ def test_a_threshold_counts_distinct_keys() -> None:
     once = sign_document(PAYLOAD, type="instruction", keys=[ALICE])
     twice = sign_document(PAYLOAD, type="instruction", keys=[ALICE, ALICE])
     assert code_of(once, threshold=2) == code_of(twice, threshold=2) == "sign/not-enough-signatures"
-    assert code_of(once, threshold=2, keys={"a": ALICE.public, "b": ALICE.public}) == "sign/not-enough-signatures"
+    assert (
+        code_of(once, threshold=2, keys={"a": ALICE.public, "b": ALICE.public})
+        == "sign/not-enough-signatures"
+    )
     both = add_signature(once, BOB)
     assert verify_document(both, type="instruction", keys=KNOWN, threshold=2).signers == ("alice", "bob")
     with pytest.raises(ValueError, match="threshold"):
@@ -102,15 +109,23 @@ def test_a_signature_stands_for_its_type_only() -> None:
     """A signed instruction is no agreement, even with its type's name rewritten."""
     envelope = sign_document(PAYLOAD, type="instruction", keys=[ALICE])
     assert code_of(envelope, type="agreement") == "sign/other-type"
-    assert code_of(altered(envelope, payloadType=DOCUMENT_TYPES["agreement"]), type="agreement") == "sign/not-enough-signatures"
+    assert (
+        code_of(altered(envelope, payloadType=DOCUMENT_TYPES["agreement"]), type="agreement")
+        == "sign/not-enough-signatures"
+    )
 
 
 def test_a_byte_changed_or_a_stranger_s_key_is_refused() -> None:
     """One octet changed in the payload, or a signature by an unknown key, proves nothing."""
     envelope = sign_document(PAYLOAD, type="instruction", keys=[ALICE])
-    assert code_of(altered(envelope, payload=b64encode(PAYLOAD + b" ").decode())) == "sign/not-enough-signatures"
+    assert (
+        code_of(altered(envelope, payload=b64encode(PAYLOAD + b" ").decode())) == "sign/not-enough-signatures"
+    )
     assert code_of(envelope, keys={"bob": BOB.public}) == "sign/not-enough-signatures"
-    assert code_of(sign_document(PAYLOAD, type="instruction", keys=[SigningKey.new()])) == "sign/not-enough-signatures"
+    assert (
+        code_of(sign_document(PAYLOAD, type="instruction", keys=[SigningKey.new()]))
+        == "sign/not-enough-signatures"
+    )
 
 
 @pytest.mark.parametrize(
@@ -133,7 +148,10 @@ def test_a_byte_changed_or_a_stranger_s_key_is_refused() -> None:
 )
 def test_an_envelope_with_other_fields_is_refused(fields: dict[str, object]) -> None:
     """An envelope that lacks a field, has one more, or has one of another type is refused before any signature is looked at."""
-    assert code_of(altered(sign_document(PAYLOAD, type="instruction", keys=[ALICE]), **fields)) == "sign/envelope-malformed"
+    assert (
+        code_of(altered(sign_document(PAYLOAD, type="instruction", keys=[ALICE]), **fields))
+        == "sign/envelope-malformed"
+    )
 
 
 @pytest.mark.parametrize(
@@ -181,7 +199,13 @@ def test_what_cannot_be_signed_is_refused() -> None:
 def test_public_keys_are_written_and_read() -> None:
     """A public key's text comes back as the same key; another text is refused."""
     assert VerifyKey.parse(ALICE.public.encode()) == ALICE.public
-    for text in ("", "ecluse-ed25519:", "ecluse-ed25519:QUI=", "ecluse-ed25519:????", ALICE.public.encode()[15:]):
+    for text in (
+        "",
+        "ecluse-ed25519:",
+        "ecluse-ed25519:QUI=",
+        "ecluse-ed25519:????",
+        ALICE.public.encode()[15:],
+    ):
         with pytest.raises(Refusal, match="key/malformed"):
             VerifyKey.parse(text)
     with pytest.raises(Refusal, match="key/malformed"):

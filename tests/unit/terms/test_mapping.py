@@ -58,13 +58,27 @@ def test_a_whole_mapping_says_what_was_written() -> None:
     kind = mapping.kinds["patient"]
     assert (mapping.system, mapping.version, mapping.digest[:7]) == ("old", 1, "sha256:")
     assert list(kind.fields) == ["id", "birth_name", "sex", "city", "email"]
-    assert kind.fields["sex"] == Reading((Column(BASE, "SEXE"),), values=(("1", "M"), ("2", "F")), absent=("9", ""), trim=True)
+    assert kind.fields["sex"] == Reading(
+        (Column(BASE, "SEXE"),), values=(("1", "M"), ("2", "F")), absent=("9", ""), trim=True
+    )
     assert (kind.fields["birth_name"].column, kind.fields["email"].constant) == (None, "x")
-    assert kind.joins == (Join("a", "ADRESSE", (("NUMPAT", Column(BASE, "NUMPAT")),), (Where(Column("a", "RANG"), ("1",)),), "owned", text=True),)
+    assert kind.joins == (
+        Join(
+            "a",
+            "ADRESSE",
+            (("NUMPAT", Column(BASE, "NUMPAT")),),
+            (Where(Column("a", "RANG"), ("1",)),),
+            "owned",
+            text=True,
+        ),
+    )
     assert kind.where == (
         Where(Column(BASE, "TYPE"), ("P", "Q")), Where(Column("a", "FIN"), present=False), Where(Column(BASE, "NOM"), present=True),
     )  # fmt: skip
-    assert kind.writes == (Writing(Column(BASE, "STATUT"), constant=""), Writing(Column(BASE, "NUM"), field="id", plus=7))
+    assert kind.writes == (
+        Writing(Column(BASE, "STATUT"), constant=""),
+        Writing(Column(BASE, "NUM"), field="id", plus=7),
+    )
     assert [str(column) for column in kind.columns] == [
         "NUMPAT", "NOM", "a.NOM", "SEXE", "a.VILLE", "SITE", "DAT", "a.NUMPAT", "a.RANG", "TYPE", "a.FIN", "DATMAJ",
     ]  # fmt: skip
@@ -131,7 +145,24 @@ trees = st.recursive(
 )  # fmt: skip
 
 
-@given(st.sampled_from(["fields.sex", "join", "where", "scope", "changed", "write", "table", "fields.city", "write.A", "where.A", "scope.date"]), trees)
+@given(
+    st.sampled_from(
+        [
+            "fields.sex",
+            "join",
+            "where",
+            "scope",
+            "changed",
+            "write",
+            "table",
+            "fields.city",
+            "write.A",
+            "where.A",
+            "scope.date",
+        ]
+    ),
+    trees,
+)
 def test_any_line_is_read_or_refused(key: str, value: str) -> None:
     """Whatever stands behind a key, the mapping is read or refused: it is never a crash."""
     text = PATIENT if key != "table" else PATIENT.replace('table = "T"\n', "")
@@ -141,7 +172,23 @@ def test_any_line_is_read_or_refused(key: str, value: str) -> None:
         assert refusal.code.partition("/")[0] in ("mapping", "vocabulary")  # noqa: PT017 - either is right
 
 
-@pytest.mark.parametrize("format", ["%Y%m", "%Y%m%d%H", "%Y%m%d%M", "%Y%m%d%H%S", "%Y%m%d%f", "%Y%m%d%S", "%Y%m%d%%", "%Y%m%d%Y", "%Y-%j", "%", "%d%m%y", ""])
+@pytest.mark.parametrize(
+    "format",
+    [
+        "%Y%m",
+        "%Y%m%d%H",
+        "%Y%m%d%M",
+        "%Y%m%d%H%S",
+        "%Y%m%d%f",
+        "%Y%m%d%S",
+        "%Y%m%d%%",
+        "%Y%m%d%Y",
+        "%Y-%j",
+        "%",
+        "%d%m%y",
+        "",
+    ],
+)
 def test_a_date_format_that_would_mislead_is_refused(format: str) -> None:
     """A day lacking a part, or a time lacking the part before another (seconds taken for minutes), is no format."""
     with pytest.raises(Refusal, match="mapping/date-format"):
@@ -150,27 +197,51 @@ def test_a_date_format_that_would_mislead_is_refused(format: str) -> None:
 
 def test_the_places_of_a_format_are_told() -> None:
     """Where each directive stands, in characters, literals counted."""
-    assert layout("le %d/%m/%Y %H:%M", where="") == {"%d": (3, 2), "%m": (6, 2), "%Y": (9, 4), "%H": (14, 2), "%M": (17, 2)}
+    assert layout("le %d/%m/%Y %H:%M", where="") == {
+        "%d": (3, 2),
+        "%m": (6, 2),
+        "%Y": (9, 4),
+        "%H": (14, 2),
+        "%M": (17, 2),
+    }
 
 
 def test_a_mapping_is_held_against_its_system() -> None:
     """Each table and column named exists, those of joins, conditions and writing too; the refusal says which line asked."""
-    columns = {"PATIENT": "NUMPAT NOM SEXE SITE DAT TYPE DATMAJ STATUT NUM", "ADRESSE": "NUMPAT VILLE NOM RANG FIN"}
-    tables = {name: CatalogueTable(name, {it: CatalogueColumn(it, "text", "") for it in names.split()}) for name, names in columns.items()}
+    columns = {
+        "PATIENT": "NUMPAT NOM SEXE SITE DAT TYPE DATMAJ STATUT NUM",
+        "ADRESSE": "NUMPAT VILLE NOM RANG FIN",
+    }
+    tables = {
+        name: CatalogueTable(name, {it: CatalogueColumn(it, "text", "") for it in names.split()})
+        for name, names in columns.items()
+    }
     mapping = read(WHOLE)
     check_mapping(mapping, Catalogue("sqlite", tables))
     for table, lost in (("ADRESSE", "RANG"), ("PATIENT", "STATUT"), ("PATIENT", "NUMPAT")):
-        less = {**tables, table: CatalogueTable(table, {name: it for name, it in tables[table].columns.items() if name != lost})}
+        less = {
+            **tables,
+            table: CatalogueTable(
+                table, {name: it for name, it in tables[table].columns.items() if name != lost}
+            ),
+        }
         with pytest.raises(Refusal, match="mapping/column-absent"):
             check_mapping(mapping, Catalogue("sqlite", less))
     for table in tables:
         with pytest.raises(Refusal, match="mapping/table-absent"):
-            check_mapping(mapping, Catalogue("sqlite", {name: it for name, it in tables.items() if name != table}))
+            check_mapping(
+                mapping, Catalogue("sqlite", {name: it for name, it in tables.items() if name != table})
+            )
 
 
 def test_a_privilege_covers_what_it_holds() -> None:
     """All covers a table, a table covers a column, and nothing covers another act."""
     everything, table, column = Privilege("SELECT"), Privilege("SELECT", "T"), Privilege("SELECT", "T", "C")
-    assert [everything.covers(column), table.covers(column), column.covers(table), column.covers(everything)] == [True, True, False, False]
+    assert [
+        everything.covers(column),
+        table.covers(column),
+        column.covers(table),
+        column.covers(everything),
+    ] == [True, True, False, False]
     assert not Privilege("UPDATE").covers(column)
     assert [str(it) for it in (everything, table, column)] == ["SELECT", "SELECT T", "SELECT T(C)"]

@@ -30,20 +30,33 @@ CODES = Classification(
 )  # fmt: skip
 
 
-def plan(text: str, records: dict[str, tuple[str, ...]], *, special: tuple[str, ...] = (), **more: Any) -> Plan:
+def plan(
+    text: str, records: dict[str, tuple[str, ...]], *, special: tuple[str, ...] = (), **more: Any
+) -> Plan:
     mapping = parse_mapping((HEAD + text).encode(), vocabulary=WORDS)
     named = tuple(SpecialCategory(it, "") for it in special)
     instruction = replace(PLAIN, source=System("old", mapping.digest), records=records, special=named)
-    return compile_plan(instruction=instruction, mapping=mapping, classification=CODES, vocabulary=WORDS, **more)
+    return compile_plan(
+        instruction=instruction, mapping=mapping, classification=CODES, vocabulary=WORDS, **more
+    )
 
 
 def test_a_plan_holds_the_named_fields_in_the_vocabularys_order() -> None:
     """Kinds and fields, period, sites, free texts and containers are those of the instruction, and no other."""
-    made = plan(PATIENT + REQUEST + RESULT + DOCUMENT, {"document": ("content", "id"), "patient": ("comment", "id")}, rehearse=3)
+    made = plan(
+        PATIENT + REQUEST + RESULT + DOCUMENT,
+        {"document": ("content", "id"), "patient": ("comment", "id")},
+        rehearse=3,
+    )
     assert [(piece.kind, tuple(piece.fields), piece.free_texts, piece.container, piece.populated) for piece in made.slices] == [
         ("patient", ("id", "comment"), ("comment",), False, True), ("document", ("id", "content"), (), True, False),
     ]  # fmt: skip
-    assert (made.start, made.end, made.sites, made.rehearse) == (date(2019, 1, 1), date(2026, 11, 30), ("VANNES", "AURAY"), 3)
+    assert (made.start, made.end, made.sites, made.rehearse) == (
+        date(2019, 1, 1),
+        date(2026, 11, 30),
+        ("VANNES", "AURAY"),
+        3,
+    )
     assert made.slice("document") is made.slices[1]
     assert made.slice("result") is None
     assert [kind.kind for kind in made.tests] == ["result"]
@@ -52,10 +65,16 @@ def test_a_plan_holds_the_named_fields_in_the_vocabularys_order() -> None:
 
 def test_codes_are_excluded_by_the_first_category_not_named() -> None:
     """Each code once, under the first category of the vocabulary that the instruction does not name."""
-    assert plan(REQUEST + RESULT, {"result": ("id",)}).excluded == {"result.code": (("HIV", ("BOTH", "VIH")), ("STI", ("TPHA",)))}
-    assert plan(REQUEST + RESULT, {"result": ("id",)}, special=("HIV",)).excluded == {"result.code": (("STI", ("BOTH", "TPHA")),)}
+    assert plan(REQUEST + RESULT, {"result": ("id",)}).excluded == {
+        "result.code": (("HIV", ("BOTH", "VIH")), ("STI", ("TPHA",)))
+    }
+    assert plan(REQUEST + RESULT, {"result": ("id",)}, special=("HIV",)).excluded == {
+        "result.code": (("STI", ("BOTH", "TPHA")),)
+    }
     assert plan(REQUEST + RESULT, {"result": ("id",)}, special=("HIV", "STI")).excluded == {"result.code": ()}
-    assert plan(REQUEST + RESULT, {"result": ("id",)}).classified == {"result.code": frozenset({"NA", "VIH", "TPHA", "BOTH"})}
+    assert plan(REQUEST + RESULT, {"result": ("id",)}).classified == {
+        "result.code": frozenset({"NA", "VIH", "TPHA", "BOTH"})
+    }
 
 
 def test_where_no_test_can_be_looked_at_every_container_stays() -> None:
@@ -93,7 +112,9 @@ def test_a_rows_site_is_read_where_its_date_is(text: str, kind: str, column: str
         (REQUEST + RESULT.replace('request = "R", ', ""), {"result": ("id",)}, "plan/scope-not-reachable"),
     ],
 )  # fmt: skip
-def test_what_could_not_be_carried_or_judged_is_refused(text: str, records: dict[str, tuple[str, ...]], code: str) -> None:
+def test_what_could_not_be_carried_or_judged_is_refused(
+    text: str, records: dict[str, tuple[str, ...]], code: str
+) -> None:
     """Something named that the mapping lacks would be lost; rows whose site and date nobody can tell could not be shown to be within."""
     with pytest.raises(Refusal, match=code):
         plan(text, records)
@@ -110,4 +131,9 @@ def test_reading_back_has_no_rule() -> None:
     """The plan that reads a target takes the same fields, every row."""
     mapping = parse_mapping((HEAD + PATIENT).encode(), vocabulary=WORDS)
     made = read_back(records={"patient": ("id",)}, instruction="sha256:i", mapping=mapping, vocabulary=WORDS)
-    assert (made.read_back, made.excluded, made.containers, tuple(made.slices[0].fields)) == (True, {}, (), ("id",))
+    assert (made.read_back, made.excluded, made.containers, tuple(made.slices[0].fields)) == (
+        True,
+        {},
+        (),
+        ("id",),
+    )

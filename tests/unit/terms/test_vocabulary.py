@@ -27,8 +27,16 @@ def test_every_field_has_a_type_known_categories_and_two_labels() -> None:
 
 def test_no_field_is_a_credential() -> None:
     """No name, label or category of a field speaks of a password, a login or a token."""
-    words = " ".join(f"{field.path} {' '.join(field.label.values())}" for kind in WORDS.kinds.values() for field in kind.fields.values()).lower()
-    assert not [word for word in ("passw", "mot de passe", "login", "token", "secret question", "credential") if word in words]
+    words = " ".join(
+        f"{field.path} {' '.join(field.label.values())}"
+        for kind in WORDS.kinds.values()
+        for field in kind.fields.values()
+    ).lower()
+    assert not [
+        word
+        for word in ("passw", "mot de passe", "login", "token", "secret question", "credential")
+        if word in words
+    ]
 
 
 def test_a_kind_tells_its_parents_and_its_codes() -> None:
