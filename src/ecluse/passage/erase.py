@@ -112,18 +112,16 @@ def erase(places: Sequence[Place], *, at: datetime) -> tuple[PlaceErased, ...]:
 
     Interrupted, it is simply called again: what is gone already counts 0.
     """
-    keys = [place for place in places if place.keys is not None]
-    folders = [place for place in places if place.vault is not None]
-    return tuple(_key(place, at=at) for place in keys) + tuple(_folder(place, at=at) for place in folders)
+    keys = [_key(place, place.keys, at=at) for place in places if place.keys is not None]
+    folders = [_folder(place, place.vault, at=at) for place in places if place.vault is not None]
+    return (*keys, *folders)
 
 
-def _key(place: Place, *, at: datetime) -> PlaceErased:
-    if place.keys is None:
-        raise ValueError(place.what)
-    alive = [name for name in place.keys.names() if name == place.folder]
+def _key(place: Place, keys: Keys, *, at: datetime) -> PlaceErased:
+    alive = [name for name in keys.names() if name == place.folder]
     for name in alive:
-        place.keys.destroy(name)
-    if place.folder in place.keys.names():
+        keys.destroy(name)
+    if place.folder in keys.names():
         raise Refusal("erase/survived", where=place.site, what=place.what)
     return PlaceErased(
         place.site,
@@ -135,12 +133,10 @@ def _key(place: Place, *, at: datetime) -> PlaceErased:
     )
 
 
-def _folder(place: Place, *, at: datetime) -> PlaceErased:
-    if place.vault is None:
-        raise ValueError(place.what)
-    names = place.vault.names(place.folder)
-    count = place.vault.erase(place.folder)
-    if place.vault.names(place.folder) or place.folder in place.vault.folders() or _readable(place, names):
+def _folder(place: Place, vault: Vault, *, at: datetime) -> PlaceErased:
+    names = vault.names(place.folder)
+    count = vault.erase(place.folder)
+    if vault.names(place.folder) or place.folder in vault.folders() or _readable(vault, place.folder, names):
         raise Refusal("erase/survived", where=place.site, what=place.what)
     return PlaceErased(
         place.site,
@@ -152,11 +148,10 @@ def _folder(place: Place, *, at: datetime) -> PlaceErased:
     )
 
 
-def _readable(place: Place, names: Sequence[str]) -> bool:
+def _readable(vault: Vault, folder: str, names: Sequence[str]) -> bool:
     """Whether any of the files that were there can still be opened: each is tried."""
     for name in names:
         with suppress(Refusal):
-            if place.vault is not None:
-                place.vault.open(place.folder, name).close()
-                return True
+            vault.open(folder, name).close()
+            return True
     return False

@@ -6,7 +6,8 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from io import BytesIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pytest
@@ -336,3 +337,19 @@ def test_what_survives_is_refused() -> None:
     for place in (Place("s", "key", keys=keys, folder="m"), Place("s", "parcel", vault=vault, folder="m")):
         with pytest.raises(Refusal, match="erase/survived"):
             erase([place], at=AT)
+
+
+class Whispering(MemoryVault):
+    """Lists nothing after an erasure, and still gives every file that is asked for by its name."""
+
+    def open(self, folder: str, name: str) -> BinaryIO:
+        return BytesIO(b"x")
+
+
+def test_a_file_that_can_still_be_read_is_refused_though_no_list_shows_it() -> None:
+    """The certificate rests on a read that fails, not on the vault's word: a file that still opens has survived."""
+    vault = Whispering()
+    vault.put("m", "a", [b"x"])
+    with pytest.raises(Refusal, match="erase/survived"):
+        erase([Place("s", "parcel", vault=vault, folder="m")], at=AT)
+    assert vault.names("m") == []
