@@ -19,7 +19,9 @@ __all__ = ["WitnessedJournal"]
 class WitnessedJournal:
     """`passage.site.Journal` over a ledger, with this site's witness."""
 
-    def __init__(self, ledger: Ledger, *, witness: Witness, memory: Memory, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, ledger: Ledger, *, witness: Witness, memory: Memory, clock: Callable[[], datetime]
+    ) -> None:
         self._ledger, self._witness, self._memory, self._clock = ledger, witness, memory, clock
         self._events: list[Event] = []
 
@@ -28,13 +30,20 @@ class WitnessedJournal:
         if self._cosign() or len(self._events) != self._ledger.size:
             self._events = [
                 Event(
-                    told.entry.seq, told.entry.time.isoformat(), told.entry.by, told.entry.subject, told.entry.act, told.body or {}
+                    told.entry.seq,
+                    told.entry.time.isoformat(),
+                    told.entry.by,
+                    told.entry.subject,
+                    told.entry.act,
+                    told.body or {},
                 )
                 for told in self._ledger.history()
             ]
         return list(self._events)
 
-    def append(self, *, at: datetime, by: str, subject: str, act: str, body: Mapping[str, Any], expected: int) -> None:
+    def append(
+        self, *, at: datetime, by: str, subject: str, act: str, body: Mapping[str, Any], expected: int
+    ) -> None:
         """See `Journal.append`."""
         self._ledger.append(at=at, by=by, subject=subject, act=act, body=body, expected=expected)
         self._cosign()

@@ -116,12 +116,17 @@ class SqliteRecords:
     def keep_note(self, size: int, note: bytes) -> None:
         """A cosigned head, for ever."""
         with self.transaction() as db:
-            db.execute("insert into notes values (?, ?, 1) on conflict (size) do update set note = excluded.note, kept = 1", (size, note))
+            db.execute(
+                "insert into notes values (?, ?, 1) on conflict (size) do update set note = excluded.note, kept = 1",
+                (size, note),
+            )
 
     def notes(self) -> Iterator[bytes]:
         """From the largest tree down."""
         size = 1 << 62
-        while found := self._one("select size, note from notes where size < ? order by size desc limit 1", (size,)):
+        while found := self._one(
+            "select size, note from notes where size < ? order by size desc limit 1", (size,)
+        ):
             size, note = found
             yield note
 
@@ -138,7 +143,12 @@ class SqliteRecords:
     def _page(self, start: int, end: int, subject: str | None) -> list[Row]:
         query = _OF_ALL if subject is None else _OF_ONE
         with self._lock:
-            return [Row(*found) for found in self.connection.execute(query, {"start": start, "end": end, "subject": subject, "page": _PAGE})]
+            return [
+                Row(*found)
+                for found in self.connection.execute(
+                    query, {"start": start, "end": end, "subject": subject, "page": _PAGE}
+                )
+            ]
 
 
 class SqliteMemory:
@@ -157,5 +167,9 @@ class SqliteMemory:
         """Stores it in place of `after`."""
         with self._records.transaction() as db:
             if (now := self.seen(checkpoint.origin)) != after:
-                raise Fault("ledger/concurrent", expected=after.size if after else 0, got=now.size if now else 0)
-            db.execute("replace into seen values (?, ?, ?)", (checkpoint.origin, checkpoint.size, checkpoint.root))
+                raise Fault(
+                    "ledger/concurrent", expected=after.size if after else 0, got=now.size if now else 0
+                )
+            db.execute(
+                "replace into seen values (?, ?, ?)", (checkpoint.origin, checkpoint.size, checkpoint.root)
+            )

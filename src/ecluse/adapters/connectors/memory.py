@@ -55,7 +55,9 @@ class MemorySource:
     @contextmanager
     def snapshot(self) -> Iterator[_Snapshot]:
         """A copy of every row, as they are now."""
-        yield _Snapshot(self._catalogue, {name: [dict(row) for row in rows] for name, rows in self._tables.items()})
+        yield _Snapshot(
+            self._catalogue, {name: [dict(row) for row in rows] for name, rows in self._tables.items()}
+        )
 
 
 class _Snapshot:
@@ -79,7 +81,9 @@ class _Snapshot:
     def census(self, plan: Plan, piece: Slice) -> Iterator[Count]:
         """Every row once, under the first rule that keeps it."""
         run = self._run(plan)
-        counted = Counter((run.rule(seat, piece), *run.group(seat, piece)) for seat in run.seats(piece.mapping))
+        counted = Counter(
+            (run.rule(seat, piece), *run.group(seat, piece)) for seat in run.seats(piece.mapping)
+        )
         return iter([Count(*place, rows) for place, rows in sorted(counted.items())])
 
     def rows(self, plan: Plan, piece: Slice) -> Iterator[pa.RecordBatch]:
@@ -146,7 +150,8 @@ class _Run:
         self._seats: dict[str, list[_Seat]] = {}
         self._order = list(vocabulary().special)
         self._category = {
-            path: {code: category for category, codes in lines for code in codes} for path, lines in plan.excluded.items()
+            path: {code: category for category, codes in lines for code in codes}
+            for path, lines in plan.excluded.items()
         }
         self._kept_back = any(self._category.values())
 
@@ -158,7 +163,9 @@ class _Run:
             table = self._catalogue.table(kind.table, where=kind.kind)
             finders = [(join, self._finder(join)) for join in kind.joins]
             seated = (self._seat(kind, row, finders) for row in self._tables.get(table.name, []))
-            self._seats[kind.kind] = [seat for seat in seated if all(_meets(seat.at(it.column), it) for it in kind.where)]
+            self._seats[kind.kind] = [
+                seat for seat in seated if all(_meets(seat.at(it.column), it) for it in kind.where)
+            ]
         return self._seats[kind.kind]
 
     def _finder(self, join: Join) -> dict[tuple[object, ...], list[Row]]:
@@ -169,7 +176,12 @@ class _Run:
                 found[tuple(_joined(row.get(name), join) for name, _ in join.on)].append(row)
         return found
 
-    def _seat(self, kind: KindMapping, row: Row, finders: Sequence[tuple[Join, Mapping[tuple[object, ...], list[Row]]]]) -> _Seat:
+    def _seat(
+        self,
+        kind: KindMapping,
+        row: Row,
+        finders: Sequence[tuple[Join, Mapping[tuple[object, ...], list[Row]]]],
+    ) -> _Seat:
         rows: dict[str, Row] = {BASE: row}
         for join, found in finders:
             key = tuple(_joined(rows.get(outer.alias, {}).get(outer.name), join) for _, outer in join.on)
@@ -211,7 +223,11 @@ class _Run:
         """Where the row's `site` or `date` is read: in its own scope where that gives both, else in its request."""
         own = {"site": seat.kind.site, "date": seat.kind.date}
         reading = own[name]
-        if reading is not None and None not in own.values() and not (seat.kind.kind == "request" and _both(seat.kind)):
+        if (
+            reading is not None
+            and None not in own.values()
+            and not (seat.kind.kind == "request" and _both(seat.kind))
+        ):
             return seat, reading
         request = self.request(seat)
         return (request, request.kind.fields[name]) if request is not None and _both(request.kind) else None
@@ -243,7 +259,9 @@ class _Run:
             return ""
         if piece.populated:
             return self._populated(seat)
-        return self.outside(seat) or self._special(seat, piece) or ("" if self._in_sample(seat) else "rehearsal")
+        return (
+            self.outside(seat) or self._special(seat, piece) or ("" if self._in_sample(seat) else "rehearsal")
+        )
 
     def outside(self, seat: _Seat) -> str:
         """Rules 1 to 3."""
@@ -313,11 +331,21 @@ class _Run:
         if self.plan.read_back or not piece.free_texts:
             return None
         request = self.plan.mapping.kinds.get("request")
-        if seat.kind.kind != "patient" or self.plan.containers or request is None or "patient" not in request.fields:
+        if (
+            seat.kind.kind != "patient"
+            or self.plan.containers
+            or request is None
+            or "patient" not in request.fields
+        ):
             return self._of_request(seat) or None
         name = seat.value("id")
         requests = [it for same in self._requests.values() for it in same if it.value("patient") == name]
-        return self._first({category for it in requests for category in self._held.get(it.value("id") or "", set())}) or None
+        return (
+            self._first(
+                {category for it in requests for category in self._held.get(it.value("id") or "", set())}
+            )
+            or None
+        )
 
     # --- population and sample
 
@@ -342,12 +370,18 @@ class _Run:
         named = {seat.value("prescriber") for seat in self._within if seat.value("patient") in patients}
         taken = self.plan.slice("patient")
         if taken is not None and "doctor" in taken.fields:
-            named |= {seat.value("doctor") for seat in self.seats(taken.mapping) if seat.value("id") in patients - {None}}
+            named |= {
+                seat.value("doctor")
+                for seat in self.seats(taken.mapping)
+                if seat.value("id") in patients - {None}
+            }
         return named
 
     def _in_sample(self, seat: _Seat) -> bool:
         request = self.request(seat)
-        return not self.plan.rehearse or (request is not None and request.value("patient") in self._sampled["patient"])
+        return not self.plan.rehearse or (
+            request is not None and request.value("patient") in self._sampled["patient"]
+        )
 
 
 def _batch(run: _Run, piece: Slice, seats: Sequence[_Seat]) -> pa.RecordBatch:
@@ -355,9 +389,16 @@ def _batch(run: _Run, piece: Slice, seats: Sequence[_Seat]) -> pa.RecordBatch:
     kept = [run.withheld(seat, piece) for seat in seats]
     columns: dict[str, pa.Array] = {}
     for name, reading in piece.fields.items():
-        raw = [None if held and name in piece.free_texts else seat.raw(reading) for seat, held in zip(seats, kept, strict=True)]
+        raw = [
+            None if held and name in piece.free_texts else seat.raw(reading)
+            for seat, held in zip(seats, kept, strict=True)
+        ]
         of_bytes = fields[name].type == "bytes"
-        columns[name] = pa.array([_octets(it) for it in raw], pa.binary()) if of_bytes else pa.array(map(_text, raw), pa.string())
+        columns[name] = (
+            pa.array([_octets(it) for it in raw], pa.binary())
+            if of_bytes
+            else pa.array(map(_text, raw), pa.string())
+        )
     groups = [run.group(seat, piece) for seat in seats]
     columns[SITE] = pa.array([site for site, _ in groups], pa.string())
     columns[MONTH] = pa.array([month for _, month in groups], pa.string())
@@ -407,11 +448,17 @@ def _day(text: str | None, layout: str | None) -> date | None:
         return None
     if layout is None:
         match = _ISO.fullmatch(text)
-        found = {} if match is None else dict(zip(("%Y", "%m", "%d", "%H"), match.groups(default="0"), strict=True))
+        found = (
+            {}
+            if match is None
+            else dict(zip(("%Y", "%m", "%d", "%H"), match.groups(default="0"), strict=True))
+        )
     else:
         match = re.fullmatch(_pattern(layout), text)
         found = {} if match is None else {f"%{name}": part for name, part in match.groupdict().items()}
-    year, month, day, hour, minute, second = (int(found.get(it, "0")) for it in ("%Y", "%m", "%d", "%H", "%M", "%S"))
+    year, month, day, hour, minute, second = (
+        int(found.get(it, "0")) for it in ("%Y", "%m", "%d", "%H", "%M", "%S")
+    )
     try:
         return datetime(year, month, day, hour, minute, second).date()  # noqa: DTZ001 - a civil date has no zone
     except ValueError:
@@ -420,4 +467,6 @@ def _day(text: str | None, layout: str | None) -> date | None:
 
 def _pattern(layout: str) -> str:
     pieces = re.split(r"(%[A-Za-z])", layout)
-    return "".join(f"(?P<{it[1:]}>[0-9]{{{_WIDTHS[it]}}})" if it in _WIDTHS else re.escape(it) for it in pieces)
+    return "".join(
+        f"(?P<{it[1:]}>[0-9]{{{_WIDTHS[it]}}})" if it in _WIDTHS else re.escape(it) for it in pieces
+    )
