@@ -80,6 +80,8 @@ class Writer:
         tables = [(BASE, mapping.table), *((join.alias, join.table) for join in owned)]
         self.aliases = _in_order(tables, catalogue, _written_columns(mapping))
         self.owned = owned
+        self.needed = frozenset(join.alias for join in owned if _needed(join, mapping, catalogue))
+        """The owned tables that another row's foreign key points at: a person of whom nothing is known is still that patient's person."""
 
     def write(self, batch: pa.RecordBatch) -> Written:
         """The batch's rows for each table. A row of which one value cannot be told exactly is rejected whole."""
@@ -99,7 +101,7 @@ class Writer:
         return Written(self.tables(typed), records, rejected)
 
     def tables(self, typed: dict[Column, pa.Array]) -> tuple[TableRows, ...]:
-        """The typed columns by table; the row of an owned join that holds nothing of its own is not written."""
+        """The typed columns by table; the row of an owned join that holds nothing of its own is not written, unless a foreign key needs it."""
         tables = []
         for alias, name in self.aliases:
             columns = {column.name: values for column, values in typed.items() if column.alias == alias}
@@ -107,7 +109,7 @@ class Writer:
                 continue
             rows = pa.RecordBatch.from_pydict(columns)
             own = [typed[column] for column in self._told if column.alias == alias and column in typed]
-            if alias != BASE and own:
+            if alias != BASE and own and alias not in self.needed:
                 rows = rows.filter(reduce(pc.or_, (pc.is_valid(values) for values in own)))
             table = self.catalogue.tables[name]
             tables.append(TableRows(name, rows, self._key(alias, table, columns)))
@@ -277,6 +279,14 @@ def _written_columns(mapping: KindMapping) -> frozenset[Column]:
         for column in (Column(join.alias, joined), outer)
     )
     return frozenset((*filter(None, read), *(writing.column for writing in mapping.writes), *links))
+
+
+def _needed(join: Join, mapping: KindMapping, catalogue: Catalogue) -> bool:
+    """Whether what the join starts from refers to the joined row by a foreign key."""
+    start = join.on[0][1].alias
+    columns = {outer.name for _, outer in join.on}
+    table = catalogue.table(mapping.alias_table(start), where=start)
+    return any(key.parent == join.table and set(key.columns) == columns for key in table.foreign_keys)
 
 
 def _in_order(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -66,10 +67,14 @@ def test_a_record_becomes_the_rows_of_its_tables() -> None:
     assert written.rejected.num_rows == 0
 
 
-def test_an_owned_row_that_would_hold_nothing_is_not_written() -> None:
-    """A record of which an owned table would hold only the link makes no row there."""
-    written = writer(MAPPING.replace(b', absent = [""]', b"")).write(patients({"id": "7"}))
-    assert {it.table: it.rows.num_rows for it in written.tables} == {"persons": 0, "people": 1}
+def test_an_owned_row_that_would_hold_nothing_is_not_written_unless_it_is_pointed_at() -> None:
+    """A record of which an owned table would hold only the link makes no row there, unless its own foreign key needs that row."""
+    unknown, text = patients({"id": "7"}), MAPPING.replace(b', absent = [""]', b"")
+    loose = replace(TABLES.tables["people"], foreign_keys=())
+    apart = writer(text, Catalogue("memory", {**TABLES.tables, "people": loose})).write(unknown)
+    assert {it.table: it.rows.num_rows for it in apart.tables} == {"persons": 0, "people": 1}
+    tied = writer(text).write(unknown)
+    assert {it.table: it.rows.num_rows for it in tied.tables} == {"persons": 1, "people": 1}
 
 
 @pytest.mark.parametrize(
