@@ -28,6 +28,7 @@ from ecluse.terms.instruction import (
     Sample,
     SourceAfter,
     System,
+    without_lone_ins,
 )
 from ecluse.terms.mapping import Mapping
 from ecluse.terms.plan import read_back
@@ -174,7 +175,7 @@ def instruction_draft(
 def shared_records(
     source: Mapping, target: Mapping, *, vocabulary: Vocabulary
 ) -> Lookup[str, tuple[str, ...]]:
-    """Every field that both systems hold, but free texts, documents and ways to reach people: a start, to be cut down by whoever signs."""
+    """Every field that both systems hold, but free texts, documents, ways to reach people and an INS whose status is not told: a start, to be cut down."""
     held_back = {"FREE", "DOC", "CT"}
     records = {}
     for name, kind in vocabulary.kinds.items():
@@ -190,5 +191,5 @@ def shared_records(
             and not field.categories & held_back
         )
         if both:
-            records[name] = both
+            records[name] = without_lone_ins(name, both)
     return records

@@ -275,6 +275,18 @@ def test_what_is_proposed_is_what_both_systems_hold_without_texts_or_contacts() 
     assert shared_records(made.old, alone, vocabulary=vocabulary()) == {}
 
 
+def test_a_number_without_its_status_is_not_proposed() -> None:
+    """An INS number goes with its OID, its status and five traits: where a system lacks one of them, the draft takes neither it nor its OID."""
+    text = resources.files("ecluse.invent").joinpath("mappings", "invented-new.toml").read_bytes()
+    whole = parse_mapping(text, vocabulary=vocabulary())
+    assert {"ins", "ins_oid", "ins_status"} <= set(shared_records(whole, whole, vocabulary=vocabulary())["patient"])
+    lines = [line for line in text.splitlines() if not line.startswith(b"fields.ins_status")]
+    lone = parse_mapping(b"\n".join(lines), vocabulary=vocabulary())
+    proposed = shared_records(whole, lone, vocabulary=vocabulary())
+    assert not {"ins", "ins_oid"} & set(proposed["patient"])
+    instructions.naming.check_together(proposed, vocabulary=vocabulary())
+
+
 def test_opaque_documents_are_never_proposed() -> None:
     """A kind that holds documents is left out whole, even where both systems have it."""
     text = resources.files("ecluse.invent").joinpath("mappings", "invented-old.toml").read_bytes()

@@ -21,6 +21,7 @@ from ecluse.terms.instruction.content import (
 )
 from ecluse.terms.instruction.coverage import check_covered
 from ecluse.terms.instruction.grammar import parse
+from ecluse.terms.instruction.naming import without_lone_ins
 from ecluse.terms.instruction.revocation import Revocation, draft_revocation, parse_revocation
 from ecluse.terms.instruction.sheet import Line, Preview, Section, page
 from ecluse.terms.instruction.writing import draft
@@ -49,4 +50,5 @@ __all__ = [
     "page",
     "parse",
     "parse_revocation",
+    "without_lone_ins",
 ]

@@ -16,7 +16,15 @@ from ecluse.terms.document import quoted
 from ecluse.terms.instruction.content import Instruction, NamedField
 from ecluse.terms.vocabulary import Field, Kind, Vocabulary
 
-__all__ = ["EEA", "LEAST_REASON", "check_named", "check_together", "refuse_wildcard", "taken"]
+__all__ = [
+    "EEA",
+    "LEAST_REASON",
+    "check_named",
+    "check_together",
+    "refuse_wildcard",
+    "taken",
+    "without_lone_ins",
+]
 
 LEAST_REASON: Final = 12
 """The shortest reason, in characters."""
@@ -124,6 +132,13 @@ def check_together(records: Mapping[str, tuple[str, ...]], *, vocabulary: Vocabu
                 where=kind,
                 got=", ".join(f"{kind}.{name}" for name in lacking),
             )
+
+
+def without_lone_ins(kind: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """`names` less an INS number that lacks what must go with it, so that a draft proposes nothing that would be refused."""
+    if kind != "patient" or set(_INS_WITH) <= set(names):
+        return names
+    return tuple(name for name in names if name not in _INS)
 
 
 def _check_parents(kind: Kind, names: tuple[str, ...], records: Mapping[str, tuple[str, ...]]) -> None:
