@@ -222,6 +222,7 @@ def show_preview(place: Here, compiled: Plan, counted: Preview) -> None:
 
 def _as_sql(place: Here, compiled: Plan, *, grants: str) -> None:
     """The GRANTs of a least-privilege account, or the statements that the plan runs."""
+    from ecluse.adapters.connectors.sql.address import parse_address
     from ecluse.adapters.connectors.sql.grants import grant_statements
     from ecluse.adapters.connectors.sql.query import render, rows_query
     from ecluse.wiring.course import privileges_needed
@@ -232,9 +233,9 @@ def _as_sql(place: Here, compiled: Plan, *, grants: str) -> None:
     granted: list[str] = []
     statements: list[str] = []
     if grants and dialect in ("postgres", "mysql"):
-        granted = [
-            f"{line};" for line in grant_statements(privileges_needed(compiled, source), grants, dialect)
-        ]
+        schemas = parse_address(place.workspace.settings.source.url).schemas
+        needed = privileges_needed(compiled, source)
+        granted = [f"{line};" for line in grant_statements(needed, grants, dialect, schemas=schemas)]
     elif grants:
         granted = [str(privilege) for privilege in sorted(privileges_needed(compiled, source))]
         voice.talk(voice.phrase("no_accounts"))

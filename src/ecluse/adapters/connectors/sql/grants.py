@@ -5,7 +5,7 @@ Decides names and columns. What an account holds already, and whether it is too 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from sqlglot import exp
@@ -23,12 +23,32 @@ def grants(plan: Plan, catalogue: Catalogue) -> frozenset[Privilege]:
     return frozenset(Privilege("SELECT", table, column) for table, columns in read.items() for column in columns)
 
 
-def grant_statements(privileges: Iterable[Privilege], account: str, dialect: Literal["postgres", "mysql"]) -> list[str]:
-    """The GRANTs, one for each act and table, names quoted. `account`: a role; for MariaDB, account or account@host (any host: %)."""
+def grant_statements(
+    privileges: Iterable[Privilege], account: str, dialect: Literal["postgres", "mysql"], *, schemas: Sequence[str] = ()
+) -> list[str]:
+    """The GRANTs, one for each act and table, names quoted. `account`: a role; for MariaDB, account or account@host (any host: %).
+
+    `schemas`: PostgreSQL's search path where the address gives one. Tables are then named within it, and it is set first; without USAGE
+    on a schema, a right on one of its tables is worth nothing.
+    """
+    privileges = sorted(privileges)
+    spaces = _spaces(privileges, schemas) if dialect == "postgres" else []
+    path = [f"SET search_path = {', '.join(map(_quoted, schemas))}"] if schemas and dialect == "postgres" else []
+    usage = [f"GRANT USAGE ON SCHEMA {_quoted(space)} TO {_quoted(account)}" for space in spaces]
     lines: dict[tuple[str, str], list[str]] = {}
-    for privilege in sorted(privileges):
+    for privilege in privileges:
         lines.setdefault((privilege.act, privilege.table), []).append(privilege.column)
-    return [_grant(act, table, columns, account, dialect) for (act, table), columns in lines.items()]
+    return [*path, *usage, *(_grant(act, table, columns, account, dialect) for (act, table), columns in lines.items())]
+
+
+def _spaces(privileges: Iterable[Privilege], schemas: Sequence[str]) -> list[str]:
+    """The schemas searched, then those that a table is named with."""
+    named = (privilege.table.partition(".")[0] for privilege in privileges if "." in privilege.table)
+    return list(dict.fromkeys((*schemas, *named)))
+
+
+def _quoted(name: str) -> str:
+    return exp.to_identifier(name, quoted=True).sql(dialect="postgres")
 
 
 def _grant(act: str, table: str, columns: list[str], account: str, dialect: Literal["postgres", "mysql"]) -> str:
