@@ -25,7 +25,7 @@ from ecluse.passage.site import Site
 from ecluse.people.role import Role
 from ecluse.proof.keycert import certify
 from ecluse.proof.keys import SigningKey
-from ecluse.proof.sign import digest, verify_document
+from ecluse.proof.sign import verify_document
 from ecluse.terms.codes import LocalCode, render
 from ecluse.terms.instruction import (
     Controller,
@@ -220,13 +220,7 @@ class Demonstration:
 
     def sign_instruction(self, source: Site, cast: Cast, *, agreement: str, certificate: str) -> str:
         """The classification and the instruction, signed; the instruction's digest."""
-        codes = render(
-            LocalCode(
-                "test" if line.kind == "analysis" else "act", line.code, line.label,
-                tuple(category for category in line.categories if category != "H"),
-            )
-            for line in classification()
-        ).encode()  # fmt: skip
+        codes = render(self.classified()).encode()
         (self.home / "codes.toml").write_bytes(codes)
         classified = sign(source, "codes", codes, by=cast.ids["biologist"], key=cast.keys["biologist"])[0]
         payload = draft(
@@ -240,9 +234,20 @@ class Demonstration:
             sign(source, "instruction", payload, by=cast.ids["second"], key=cast.keys["second"])
         return signed
 
+    def classified(self) -> list[LocalCode]:
+        """The invented laboratory's tests and acts, each with the special categories it reveals."""
+        return [
+            LocalCode(
+                "test" if line.kind == "analysis" else "act", line.code, line.label,
+                tuple(category for category in line.categories if category != "H"),
+            )
+            for line in classification()
+        ]  # fmt: skip
+
     def instruction(self, *, agreement: str, codes: str, certificate: str) -> Instruction:
         """What the invented laboratory asks for: five of its six years, all sites but one, no special category, no free text."""
         at = self.clock()
+        old, new = mapping_of(self.settings.source), mapping_of(self.settings.target)
         return Instruction(
             id="demo-2026-001",
             version=1,
@@ -251,8 +256,8 @@ class Demonstration:
             codes=codes,
             controller=Controller("SELAS Biologie du Golfe", "560012345", "FR"),
             processor=Processor("Kalibio SAS", "FR"),
-            source=System("invented-old", _mapping_digest(self.home / "old.toml")),
-            target=System("invented-new", _mapping_digest(self.home / "new.toml")),
+            source=System(old.system, old.digest),
+            target=System(new.system, new.digest),
             period=Period("request.date", date(2016, 1, 1), date(2020, 12, 31)),
             sites=tuple(site.code for site in SITES[:-1]),
             records=self.records(),
@@ -277,10 +282,6 @@ class Demonstration:
                 )
             )
         }
-
-
-def _mapping_digest(file: Path) -> str:
-    return digest(file.read_bytes())
 
 
 def _dated(text: str, today: date) -> str:
