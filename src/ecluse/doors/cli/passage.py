@@ -85,7 +85,10 @@ def _under_way(site: Site, given: str, *, fresh: bool) -> str:
     live = [name for name, migration in migrations(site.journal.events()).items() if migration.state in LIVE]
     if len(live) > 1:
         raise Refusal("migration/which", got=", ".join(live))
-    return "" if fresh and live and site.migration(live[0]).state.value == "loaded" else next(iter(live), "")
+    state = site.migration(live[0]).state.value if live else ""
+    if fresh and state == "reconciled":  # accepted: what is left of it is to erase, and a cut-over run completes it no more
+        raise Refusal("migration/not-now", where=live[0], act="run --delta", got=state)
+    return "" if fresh and state == "loaded" else next(iter(live), "")
 
 
 def _begin(place: Here, author: str, instruction: str, *, rehearse: int, delta: bool, dry_run: bool) -> str:
