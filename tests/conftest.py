@@ -8,8 +8,12 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests import servers
+
+settings.register_profile("ecluse", deadline=None)  # how long one example takes tells how busy the machine is
+settings.load_profile("ecluse")
 
 ROOT = Path(__file__).parents[1]
 

@@ -240,7 +240,8 @@ def _iso(text: pa.Array, reading: Reading) -> pa.Array:
 
     parts = [pc.binary_join_element_wise(part("%Y"), part("%m"), part("%d"), "-")]
     if "%H" in places:
-        clock = [part(directive) for directive in ("%H", "%M", "%S") if directive in places]
+        # The format says that a clock without seconds is whole: at midnight such a time is a day, as with seconds.
+        clock = [part(it) if it in places else pa.scalar("00") for it in ("%H", "%M", "%S")]
         parts.append(pc.binary_join_element_wise(*clock, ":"))
     iso = pc.binary_join_element_wise(*parts, " ") if len(parts) > 1 else parts[0]
     if "%f" in places:
