@@ -145,15 +145,27 @@ def place(engine: str, request: pytest.FixtureRequest, tmp_path: Path, stack: Ex
         for statement in ddl("sqlite"):
             connection.execute(statement)
         return Place(engine, lambda _: MemorySource(introspect_sqlite(connection), rows), _silent)
-    url = f"sqlite:///{tmp_path / 'old.db'}" if live == "sqlite" else stack.enter_context(_server(live, request).database())
+    url = (
+        f"sqlite:///{tmp_path / 'old.db'}"
+        if live == "sqlite"
+        else stack.enter_context(_server(live, request).database())
+    )
     say = _filled(live, url, tmp_path, rows, ddl(live), stack)
     if not form:
         return Place(engine, lambda _: _SOURCES[live](parse_address(url)), say)
     dump = dumped(live, form, url, tmp_path)
-    return Place(engine, lambda wanted: stack.enter_context(DumpSource(BytesIO(dump), wanted, folder=tmp_path)), _silent)
+    return Place(
+        engine,
+        lambda wanted: stack.enter_context(DumpSource(BytesIO(dump), wanted, folder=tmp_path)),
+        _silent,
+    )
 
 
-_SOURCES: Final[dict[str, Callable[[Any], Source]]] = {"sqlite": SqliteSource, "postgres": PostgresSource, "mariadb": MariadbSource}
+_SOURCES: Final[dict[str, Callable[[Any], Source]]] = {
+    "sqlite": SqliteSource,
+    "postgres": PostgresSource,
+    "mariadb": MariadbSource,
+}
 
 
 def _server(live: str, request: pytest.FixtureRequest) -> Server:
@@ -165,7 +177,9 @@ def _silent(_: str) -> None:
     pytest.skip("nothing can be written while it is read")
 
 
-def _filled(live: str, url: str, tmp_path: Path, rows: Rows, ddl: list[str], stack: ExitStack) -> Callable[[str], None]:
+def _filled(
+    live: str, url: str, tmp_path: Path, rows: Rows, ddl: list[str], stack: ExitStack
+) -> Callable[[str], None]:
     address = parse_address(url)
     if live == "sqlite":
         (tmp_path / "old.db").touch()
@@ -181,14 +195,17 @@ def _filled(live: str, url: str, tmp_path: Path, rows: Rows, ddl: list[str], sta
 
     def say(statement: str, values: tuple[Any, ...] = ()) -> None:
         with closing(connection.cursor()) as cursor:
-            cursor.execute(statement, values)
+            cursor.execute(statement, *([values] if values else []))
 
     for statement in ddl:
         say(statement)
     for table, lines in rows.items():
         for line in lines:
             names = ", ".join(f"{quote}{name}{quote}" for name in line)
-            say(f"INSERT INTO {quote}{table}{quote} ({names}) VALUES ({', '.join([mark] * len(line))})", tuple(line.values()))
+            say(
+                f"INSERT INTO {quote}{table}{quote} ({names}) VALUES ({', '.join([mark] * len(line))})",
+                tuple(line.values()),
+            )
     return say
 
 
@@ -201,8 +218,15 @@ def dumped(live: str, form: str, url: str, tmp_path: Path) -> bytes:
         command = ["pg_dump", *(["--inserts"] if form == "inserts" else []), url]
     else:
         options = tmp_path / "options"
-        options.write_text(f"[client]\nuser={parts.username}\npassword={parts.password}\nhost={parts.hostname}\nport={parts.port}\n")
-        command = ["mariadb-dump", f"--defaults-file={options}", "--default-character-set=utf8mb4", parts.path[1:]]
+        options.write_text(
+            f"[client]\nuser={parts.username}\npassword={parts.password}\nhost={parts.hostname}\nport={parts.port}\n"
+        )
+        command = [
+            "mariadb-dump",
+            f"--defaults-file={options}",
+            "--default-character-set=utf8mb4",
+            parts.path[1:],
+        ]
     if shutil.which(command[0]) is None:
         pytest.skip(f"dumps: {command[0]} is absent")
     return subprocess.run(command, check=True, capture_output=True).stdout

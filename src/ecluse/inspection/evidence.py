@@ -11,8 +11,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from ecluse.inspection.dossier import Dossier
 from ecluse.inspection import tracing, warrant
+from ecluse.inspection.dossier import Dossier
 from ecluse.proof.bundle import Bundle
 from ecluse.proof.evidence import KO, OK, Said, Skipped, Step, ledger_steps, run_steps, verify_ledger
 from ecluse.proof.trust import Trust

@@ -21,8 +21,23 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from ecluse.base.refusal import Refusal
 
 __all__ = [
-    "CHUNK", "FILE_KEY", "HYBRID_INFO", "NONCE", "SCRYPT_LABEL", "TAG", "ZERO_NONCE", "Header", "Stanza", "check_mac", "chunk_nonces",
-    "derive", "encode_header", "from_base64", "read_exactly", "read_header", "to_base64",
+    "CHUNK",
+    "FILE_KEY",
+    "HYBRID_INFO",
+    "NONCE",
+    "SCRYPT_LABEL",
+    "TAG",
+    "ZERO_NONCE",
+    "Header",
+    "Stanza",
+    "check_mac",
+    "chunk_nonces",
+    "derive",
+    "encode_header",
+    "from_base64",
+    "read_exactly",
+    "read_header",
+    "to_base64",
 ]
 
 CHUNK: Final = 64 * 1024
@@ -165,7 +180,9 @@ def _read_stanza(line: bytes, lines: _Lines) -> Stanza:
 
 def _stanza_lines(stanza: Stanza) -> bytes:
     body = to_base64(stanza.body)
-    rows = [body[start : start + _COLUMNS] for start in range(0, len(body) + 1, _COLUMNS)]  # ends on a short row, maybe empty
+    rows = [
+        body[start : start + _COLUMNS] for start in range(0, len(body) + 1, _COLUMNS)
+    ]  # ends on a short row, maybe empty
     return "\n".join([f"-> {' '.join(stanza.arguments)}", *rows, ""]).encode()
 
 

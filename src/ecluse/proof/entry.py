@@ -45,12 +45,21 @@ class Entry:
 
     def leaf(self) -> bytes:
         """The octets that the tree commits to. Raises Refusal `ledger/entry-malformed` for a field that no leaf can hold."""
-        octets = canonical_json({
-            "act": self.act, "by": self.by, "commitment": self.commitment, "seq": self.seq, "subject": self.subject,
-            "time": self.time.astimezone(UTC).strftime(_TIME),
-        })
+        octets = canonical_json(
+            {
+                "act": self.act,
+                "by": self.by,
+                "commitment": self.commitment,
+                "seq": self.seq,
+                "subject": self.subject,
+                "time": self.time.astimezone(UTC).strftime(_TIME),
+            }
+        )
         if not _LEAF.fullmatch(octets):
-            raise Refusal("ledger/entry-malformed", why="an id or act that is empty, too long or holds another character")
+            raise Refusal(
+                "ledger/entry-malformed",
+                why="an id or act that is empty, too long or holds another character",
+            )
         return octets
 
     @classmethod

@@ -57,16 +57,31 @@ class Keycert:
 
 
 def certify(
-    *, subject: str, role: str, purpose: str, key: str, not_before: datetime, not_after: datetime, root: SigningKey
+    *,
+    subject: str,
+    role: str,
+    purpose: str,
+    key: str,
+    not_before: datetime,
+    not_after: datetime,
+    root: SigningKey,
 ) -> bytes:
     """The envelope by which `root` certifies `key`. Raises Refusal `key/cert-malformed` for an empty field or an empty period."""
     cert = Keycert(
-        subject=subject, role=role, purpose=purpose, key=key,
-        not_before=_whole(not_before), not_after=_whole(not_after), issuer=root.key_id,
+        subject=subject,
+        role=role,
+        purpose=purpose,
+        key=key,
+        not_before=_whole(not_before),
+        not_after=_whole(not_after),
+        issuer=root.key_id,
     )
     _check(cert)
     payload: dict[str, Json] = {name: getattr(cert, name) for name in _FIELDS}
-    payload |= {"not_before": cert.not_before.strftime(_INSTANT), "not_after": cert.not_after.strftime(_INSTANT)}
+    payload |= {
+        "not_before": cert.not_before.strftime(_INSTANT),
+        "not_after": cert.not_after.strftime(_INSTANT),
+    }
     return sign_document(canonical_json(payload), type="keycert", keys=[root])
 
 
@@ -92,12 +107,23 @@ def read_keycert(envelope: bytes, *, root: VerifyKey) -> Keycert:
 def _read(value: Json) -> Keycert:
     match value:
         case {
-            "subject": str(subject), "role": str(role), "purpose": str(purpose), "key": str(key), "issuer": str(issuer),
-            "not_before": str(not_before), "not_after": str(not_after), **more,
+            "subject": str(subject),
+            "role": str(role),
+            "purpose": str(purpose),
+            "key": str(key),
+            "issuer": str(issuer),
+            "not_before": str(not_before),
+            "not_after": str(not_after),
+            **more,
         } if not more:
             cert = Keycert(
-                subject=subject, role=role, purpose=purpose, key=key, issuer=issuer,
-                not_before=_instant(not_before), not_after=_instant(not_after),
+                subject=subject,
+                role=role,
+                purpose=purpose,
+                key=key,
+                issuer=issuer,
+                not_before=_instant(not_before),
+                not_after=_instant(not_after),
             )
             _check(cert)
             return cert

@@ -97,7 +97,14 @@ class Ledger:
         return Frontier.from_bytes(self._head().edge).size
 
     def append(
-        self, *, at: datetime, by: str, subject: str, act: str, body: Mapping[str, Json], expected: int | None = None
+        self,
+        *,
+        at: datetime,
+        by: str,
+        subject: str,
+        act: str,
+        body: Mapping[str, Json],
+        expected: int | None = None,
     ) -> Entry:
         """Appends that `by` did `act` to `subject` at `at`; `body` tells the detail, without any patient's datum.
 
@@ -111,7 +118,12 @@ class Ledger:
             raise Fault("ledger/concurrent", expected=expected, got=edge.size)
         told, salt = _octets(body), os.urandom(SALT)
         entry = Entry(
-            seq=edge.size, time=_time(at, head.last), by=by, subject=subject, act=act, commitment=commitment_to(told, salt=salt)
+            seq=edge.size,
+            time=_time(at, head.last),
+            by=by,
+            subject=subject,
+            act=act,
+            commitment=commitment_to(told, salt=salt),
         )
         leaf = entry.leaf()
         nodes = edge.append(leaf_hash(leaf))
@@ -143,7 +155,9 @@ class Ledger:
     def consistency(self, old: int, new: int) -> list[bytes]:
         """The proof that the tree of `new` entries begins with the tree of `old`. Raises Refusal `ledger/consistency-not-proved`."""
         if new > self.size:
-            raise Refusal("ledger/consistency-not-proved", why=f"no proof leads from size {old} to size {new}")
+            raise Refusal(
+                "ledger/consistency-not-proved", why=f"no proof leads from size {old} to size {new}"
+            )
         return consistency_proof(self._records.node, old, new)
 
     def inclusion(self, seq: int) -> list[bytes]:
@@ -176,7 +190,11 @@ class Ledger:
         seen = verify_checkpoint(note, log=self.log)
         edge = Frontier.of_tree(self._records.node, seen.size)
         last = next(self._records.read(seen.size - 1, seen.size), None)
-        if edge.root() != seen.root or last is None or self._records.node(0, seen.size - 1) != leaf_hash(last.leaf):
+        if (
+            edge.root() != seen.root
+            or last is None
+            or self._records.node(0, seen.size - 1) != leaf_hash(last.leaf)
+        ):
             raise Refusal("ledger/altered")
         return _Head(note, edge.to_bytes(), Entry.parse(last.leaf))
 
@@ -187,7 +205,9 @@ def _time(at: datetime, last: Entry | None) -> datetime:
         return now
     behind = last.time - now
     if behind > MOST_DRIFT:
-        raise Refusal("ledger/clock-set-back", got=int(behind.total_seconds()), most=int(MOST_DRIFT.total_seconds()))
+        raise Refusal(
+            "ledger/clock-set-back", got=int(behind.total_seconds()), most=int(MOST_DRIFT.total_seconds())
+        )
     return last.time
 
 

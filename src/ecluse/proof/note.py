@@ -17,7 +17,17 @@ from ecluse.proof.encoding import from_base64, to_base64
 from ecluse.proof.keys import SigningKey, VerifyKey
 
 __all__ = [
-    "COSIGNER", "LOG", "Checkpoint", "Cosigned", "NoteKey", "cosign", "join_notes", "read_unverified", "sign_checkpoint", "split_notes", "verify_checkpoint",
+    "COSIGNER",
+    "LOG",
+    "Checkpoint",
+    "Cosigned",
+    "NoteKey",
+    "cosign",
+    "join_notes",
+    "read_unverified",
+    "sign_checkpoint",
+    "split_notes",
+    "verify_checkpoint",
     "verify_cosignature",
 ]
 
@@ -113,7 +123,11 @@ def verify_checkpoint(note: bytes, *, log: NoteKey) -> Checkpoint:
     read = _read(note)
     found = read.signatures(log)
     body = read.checkpoint.body().encode()
-    if read.checkpoint.origin != log.name or not found or not all(log.key.verifies(each, over=body) for each in found):
+    if (
+        read.checkpoint.origin != log.name
+        or not found
+        or not all(log.key.verifies(each, over=body) for each in found)
+    ):
         raise Refusal("ledger/note-not-signed", where=log.name)
     return read.checkpoint
 
@@ -133,7 +147,11 @@ def verify_cosignature(note: bytes, *, witness: NoteKey) -> Cosigned:
     seen: list[int] = []
     for octets in read.signatures(witness):
         seconds = int.from_bytes(octets[:8])
-        if len(octets) != 72 or seconds > _LAST_SECOND or not witness.key.verifies(octets[8:], over=_cosigned_text(body, seconds)):
+        if (
+            len(octets) != 72
+            or seconds > _LAST_SECOND
+            or not witness.key.verifies(octets[8:], over=_cosigned_text(body, seconds))
+        ):
             raise Refusal("ledger/note-not-signed", where=witness.name)
         seen.append(seconds)
     if not seen:

@@ -90,7 +90,9 @@ class PassphraseRecipient:
         """The stanza from which whoever knows the passphrase recovers `file_key`."""
         salt = os.urandom(16)
         scrypt = Scrypt(salt=agefile.SCRYPT_LABEL + salt, length=32, n=1 << self.work_factor, r=8, p=1)
-        body = ChaCha20Poly1305(scrypt.derive(self.passphrase.encode())).encrypt(agefile.ZERO_NONCE, file_key, None)
+        body = ChaCha20Poly1305(scrypt.derive(self.passphrase.encode())).encrypt(
+            agefile.ZERO_NONCE, file_key, None
+        )
         return Stanza(("scrypt", agefile.to_base64(salt), str(self.work_factor)), body)
 
 

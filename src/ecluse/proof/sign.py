@@ -18,12 +18,26 @@ from ecluse.proof.encoding import from_base64, to_base64
 from ecluse.proof.keys import SigningKey, VerifyKey
 
 __all__ = [
-    "DOCUMENT_TYPES", "Verified", "add_signature", "digest", "pae", "sign_document", "strict_json", "verify_document",
+    "DOCUMENT_TYPES",
+    "Verified",
+    "add_signature",
+    "digest",
+    "pae",
+    "sign_document",
+    "strict_json",
+    "verify_document",
 ]
 
 _WRITTEN_BY_PEOPLE: Final = ("agreement", "instruction", "mapping", "codes")
 _WRITTEN_BY_MACHINES: Final = (
-    "manifest", "part", "receipt", "reconciliation", "erasure", "keycert", "revocation", "statement",
+    "manifest",
+    "part",
+    "receipt",
+    "reconciliation",
+    "erasure",
+    "keycert",
+    "revocation",
+    "statement",
 )
 
 DOCUMENT_TYPES: Final[Mapping[str, str]] = {
@@ -106,7 +120,11 @@ def verify_document(
 def _signers(envelope: _Envelope, keys: Mapping[str, VerifyKey]) -> tuple[str, ...]:
     over = pae(envelope.type, envelope.payload)
     signatures = [signature for _, signature in envelope.signatures]
-    return tuple(name for name, key in keys.items() if any(key.verifies(signature, over=over) for signature in signatures))
+    return tuple(
+        name
+        for name, key in keys.items()
+        if any(key.verifies(signature, over=over) for signature in signatures)
+    )
 
 
 def _payload_type(name: str) -> str:
@@ -116,11 +134,15 @@ def _payload_type(name: str) -> str:
 
 
 def _write(envelope: _Envelope) -> bytes:
-    octets = canonical_json({
-        "payload": to_base64(envelope.payload),
-        "payloadType": envelope.type,
-        "signatures": [{"keyid": hint, "sig": to_base64(signature)} for hint, signature in envelope.signatures],
-    })
+    octets = canonical_json(
+        {
+            "payload": to_base64(envelope.payload),
+            "payloadType": envelope.type,
+            "signatures": [
+                {"keyid": hint, "sig": to_base64(signature)} for hint, signature in envelope.signatures
+            ],
+        }
+    )
     if len(octets) > LIMIT:
         raise Refusal("sign/too-large", got=len(octets), most=LIMIT)
     return octets
@@ -128,7 +150,9 @@ def _write(envelope: _Envelope) -> bytes:
 
 def _read(octets: bytes) -> _Envelope:
     match strict_json(octets):
-        case {"payload": str(payload), "payloadType": str(type), "signatures": list(signatures), **more} if not more:
+        case {"payload": str(payload), "payloadType": str(type), "signatures": list(signatures), **more} if (
+            not more
+        ):
             pass
         case _:
             raise _malformed("its fields")

@@ -14,8 +14,18 @@ from typing import Final, TypeAlias
 from ecluse.base.refusal import Refusal
 
 __all__ = [
-    "EMPTY_ROOT", "Frontier", "Node", "NodeAt", "consistency_proof", "inclusion_proof", "leaf_hash", "node_hash", "nodes_of", "root",
-    "verify_consistency", "verify_inclusion",
+    "EMPTY_ROOT",
+    "Frontier",
+    "Node",
+    "NodeAt",
+    "consistency_proof",
+    "inclusion_proof",
+    "leaf_hash",
+    "node_hash",
+    "nodes_of",
+    "root",
+    "verify_consistency",
+    "verify_inclusion",
 ]
 
 HASH: Final = 32
@@ -129,7 +139,9 @@ def verify_inclusion(leaf: bytes, *, index: int, size: int, proof: Sequence[byte
     _same(value, root, "ledger/inclusion-not-proved")
 
 
-def verify_consistency(*, old: int, new: int, proof: Sequence[bytes], old_root: bytes, new_root: bytes) -> None:
+def verify_consistency(
+    *, old: int, new: int, proof: Sequence[bytes], old_root: bytes, new_root: bytes
+) -> None:
     """Returns only when the tree (`new`, `new_root`) begins with the tree (`old`, `old_root`). Raises `ledger/consistency-not-proved`.
 
     Nothing follows from an empty tree: a proof from size 0 is refused.

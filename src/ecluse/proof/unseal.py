@@ -27,7 +27,15 @@ from ecluse.proof import agefile, bech32
 from ecluse.proof.agefile import Header, Stanza
 from ecluse.proof.seal import Recipient
 
-__all__ = ["ClassicIdentity", "Identity", "Opener", "PassphraseIdentity", "new_identity", "parse_identity", "unseal"]
+__all__ = [
+    "ClassicIdentity",
+    "Identity",
+    "Opener",
+    "PassphraseIdentity",
+    "new_identity",
+    "parse_identity",
+    "unseal",
+]
 
 MAX_WORK_FACTOR: Final = 22
 """log2 of the most scrypt work that a file may ask of its reader (4 GiB of memory)."""
@@ -71,7 +79,9 @@ class Identity:
         share = _argument(stanza, place=1, of=2, size=_ENCAPSULATED)
         suite = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
         try:
-            return suite.decrypt(share + stanza.body, MLKEM768X25519PrivateKey(*self._halves()), agefile.HYBRID_INFO)
+            return suite.decrypt(
+                share + stanza.body, MLKEM768X25519PrivateKey(*self._halves()), agefile.HYBRID_INFO
+            )
         except InvalidTag:
             # pyca answers a low-order share with the same exception: told apart here, since a malformed share is nobody's.
             _refuse_low_order(X25519PrivateKey.generate(), share[-32:])
@@ -79,7 +89,9 @@ class Identity:
 
     def _halves(self) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
         expanded = hashlib.shake_256(self.seed).digest(96)
-        return MLKEM768PrivateKey.from_seed_bytes(expanded[:64]), X25519PrivateKey.from_private_bytes(expanded[64:])
+        return MLKEM768PrivateKey.from_seed_bytes(expanded[:64]), X25519PrivateKey.from_private_bytes(
+            expanded[64:]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +186,9 @@ def _payload(source: BinaryIO, cipher: ChaCha20Poly1305) -> Iterator[bytes]:
         raise Refusal("seal/payload-altered", chunk=number + 1)
 
 
-def _chunk(cipher: ChaCha20Poly1305, sealed: bytes, nonces: tuple[bytes, bytes], number: int) -> tuple[bytes, bool]:
+def _chunk(
+    cipher: ChaCha20Poly1305, sealed: bytes, nonces: tuple[bytes, bytes], number: int
+) -> tuple[bytes, bool]:
     """One chunk's plaintext, and whether it is sealed as the last: only its nonce tells, never the end of the file."""
     full = len(sealed) == agefile.CHUNK + agefile.TAG
     for nonce, last in zip(nonces, (False, True), strict=True):

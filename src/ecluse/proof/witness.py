@@ -49,7 +49,9 @@ class Witness:
         self._check_size(head, last)
         if last is not None and last.size:
             try:
-                verify_consistency(old=last.size, new=head.size, proof=proof, old_root=last.root, new_root=head.root)
+                verify_consistency(
+                    old=last.size, new=head.size, proof=proof, old_root=last.root, new_root=head.root
+                )
             except Refusal:
                 raise Refusal("ledger/forked", got=head.size, expected=last.size) from None
         self._memory.keep(head, after=last)

@@ -80,11 +80,12 @@ def _by_name(name: str) -> str | None:
 def _by_content(values: Sequence[str]) -> str | None:
     if not values:
         return None
+    often = Counter(values)
     for what, shape in DIGESTS:
-        found = sum(shape.fullmatch(value.strip()) is not None for value in values)
+        found = sum(times for value, times in often.items() if shape.fullmatch(value.strip()))
         if found == len(values) or (found >= 5 and found * 10 >= len(values)):
             return f"content: {what}"
-    return "content: disorder" if _disordered(set(values)) else None
+    return "content: disorder" if _disordered(set(often)) else None
 
 
 def _disordered(values: set[str]) -> bool:

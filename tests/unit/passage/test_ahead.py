@@ -12,7 +12,7 @@ from ecluse.passage.ahead import ahead, behind
 
 def breaking(at: int) -> Iterator[int]:
     yield from range(at)
-    raise ValueError
+    raise ValueError("at the end")
 
 
 def test_items_made_ahead_come_in_order() -> None:
@@ -42,11 +42,10 @@ def test_only_one_item_is_made_ahead() -> None:
 
 def test_what_fails_ahead_fails_in_its_place() -> None:
     """The items before it are given first."""
-    seen = []
-    with pytest.raises(ValueError):
-        for item in ahead(breaking(3)):
-            seen.append(item)
-    assert seen == [0, 1, 2]
+    items = ahead(breaking(3))
+    assert [next(items), next(items), next(items)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="at the end"):
+        next(items)
 
 
 def test_items_are_used_behind_by_one_other_thread() -> None:
@@ -81,6 +80,6 @@ def test_what_fails_behind_is_raised(at: int) -> None:
 def test_what_cannot_be_made_is_raised_once_the_last_is_used() -> None:
     """The item under way is used to its end, so that nothing runs on after the failure."""
     used: list[int] = []
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="at the end"):
         list(behind(used.append, breaking(3)))
     assert used == [0, 1, 2]

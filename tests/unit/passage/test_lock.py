@@ -279,7 +279,9 @@ def test_a_number_without_its_status_is_not_proposed() -> None:
     """An INS number goes with its OID, its status and five traits: where a system lacks one of them, the draft takes neither it nor its OID."""
     text = resources.files("ecluse.invent").joinpath("mappings", "invented-new.toml").read_bytes()
     whole = parse_mapping(text, vocabulary=vocabulary())
-    assert {"ins", "ins_oid", "ins_status"} <= set(shared_records(whole, whole, vocabulary=vocabulary())["patient"])
+    assert {"ins", "ins_oid", "ins_status"} <= set(
+        shared_records(whole, whole, vocabulary=vocabulary())["patient"]
+    )
     lines = [line for line in text.splitlines() if not line.startswith(b"fields.ins_status")]
     lone = parse_mapping(b"\n".join(lines), vocabulary=vocabulary())
     proposed = shared_records(whole, lone, vocabulary=vocabulary())

@@ -86,7 +86,9 @@ def _under_way(site: Site, given: str, *, fresh: bool) -> str:
     if len(live) > 1:
         raise Refusal("migration/which", got=", ".join(live))
     state = site.migration(live[0]).state.value if live else ""
-    if fresh and state == "reconciled":  # accepted: what is left of it is to erase, and a cut-over run completes it no more
+    if (
+        fresh and state == "reconciled"
+    ):  # accepted: what is left of it is to erase, and a cut-over run completes it no more
         raise Refusal("migration/not-now", where=live[0], act="run --delta", got=state)
     return "" if fresh and state == "loaded" else next(iter(live), "")
 

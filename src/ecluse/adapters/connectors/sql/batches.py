@@ -17,7 +17,7 @@ from ecluse.terms.plan import Slice
 
 __all__ = ["LARGEST", "ROWS", "SAMPLE", "chunks", "gathered", "shape", "texts"]
 
-ROWS: Final = 65_536
+ROWS: Final = 32_768
 """Rows in a batch, at most."""
 SAMPLE: Final = 2_000
 """Rows in a sample, at most."""
@@ -32,7 +32,9 @@ Row = Sequence[object]
 def shape(tree: exp.Select, piece: Slice) -> pa.Schema:
     """The Arrow schema of the rows of this statement."""
     binary = octets(piece)
-    return pa.schema([pa.field(name, pa.binary() if name in binary else pa.string()) for name in tree.named_selects])
+    return pa.schema(
+        [pa.field(name, pa.binary() if name in binary else pa.string()) for name in tree.named_selects]
+    )
 
 
 def chunks(fetch: Callable[[int], Sequence[Row]], piece: Slice) -> Iterator[Sequence[Row]]:
@@ -79,7 +81,10 @@ def _batch(rows: Sequence[Row], schema: pa.Schema, *, where: str) -> pa.RecordBa
 
 
 def _octets(values: Sequence[object]) -> pa.Array:
-    return pa.array([value if value is None or isinstance(value, bytes) else str(value).encode() for value in values], pa.binary())
+    return pa.array(
+        [value if value is None or isinstance(value, bytes) else str(value).encode() for value in values],
+        pa.binary(),
+    )
 
 
 def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:

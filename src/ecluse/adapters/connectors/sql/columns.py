@@ -16,7 +16,22 @@ from ecluse.base.refusal import Refusal
 from ecluse.terms.catalogue import Catalogue, CatalogueColumn
 from ecluse.terms.mapping import Reading
 
-__all__ = ["Dialect", "Names", "Value", "absent", "among", "both", "either", "fails", "listed", "no", "number", "present", "value", "word"]
+__all__ = [
+    "Dialect",
+    "Names",
+    "Value",
+    "absent",
+    "among",
+    "both",
+    "either",
+    "fails",
+    "listed",
+    "no",
+    "number",
+    "present",
+    "value",
+    "word",
+]
 
 Dialect = Literal["sqlite", "postgres", "mysql", "duckdb"]
 
@@ -92,7 +107,11 @@ class Names:
 
     def exact(self, tree: exp.Expr) -> exp.Expr:
         """A text compared and grouped octet by octet, whatever the column's own collation ignores."""
-        collation = {"postgres": exp.to_identifier("C", quoted=True), "mysql": exp.var("utf8mb4_nopad_bin"), "sqlite": exp.var("BINARY")}
+        collation = {
+            "postgres": exp.to_identifier("C", quoted=True),
+            "mysql": exp.var("utf8mb4_nopad_bin"),
+            "sqlite": exp.var("BINARY"),
+        }
         if self.dialect not in collation or isinstance(tree, exp.Literal):
             return tree
         return exp.Collate(this=_wrapped(tree), expression=collation[self.dialect])
@@ -153,7 +172,11 @@ class Names:
         text = self.text(tree, column)
         if self.dialect == "postgres":
             return exp.Anonymous(this="CONVERT_TO", expressions=[text, word("UTF8")])
-        return _cast(text, "BINARY") if self.dialect == "mysql" else exp.Anonymous(this="ENCODE", expressions=[text])
+        return (
+            _cast(text, "BINARY")
+            if self.dialect == "mysql"
+            else exp.Anonymous(this="ENCODE", expressions=[text])
+        )
 
 
 def _as_it_is(read: Value, typed: str) -> bool:
@@ -249,7 +272,9 @@ def _rtrim(tree: exp.Expr) -> exp.Expr:
 
 
 def _cast(tree: exp.Expr, to: str) -> exp.Expr:
-    return exp.Cast(this=tree, to=exp.DataType.build(to, dialect="mysql" if to in ("BINARY", "DOUBLE") else None))
+    return exp.Cast(
+        this=tree, to=exp.DataType.build(to, dialect="mysql" if to in ("BINARY", "DOUBLE") else None)
+    )
 
 
 def _wrapped(tree: exp.Expr) -> exp.Expr:

@@ -12,7 +12,18 @@ from typing import Final
 
 from sqlglot import exp
 
-from ecluse.adapters.connectors.sql.columns import Names, Value, among, both, either, listed, no, number, word
+from ecluse.adapters.connectors.sql.columns import (
+    Names,
+    Value,
+    among,
+    both,
+    either,
+    listed,
+    no,
+    number,
+    present,
+    word,
+)
 from ecluse.terms.mapping import DIRECTIVES, layout
 
 __all__ = ["DateRule"]
@@ -38,11 +49,16 @@ class DateRule:
     def native(self) -> bool:
         """Whether the database knows it as a date. SQLite does not: what it calls a date is a text."""
         family = self.read.column.family if self.read.column else "text"
-        return self.names.dialect in ("postgres", "mysql") and family in ("date", "datetime") and self.read.reading.format is None
+        return (
+            self.names.dialect in ("postgres", "mysql")
+            and family in ("date", "datetime")
+            and self.read.reading.format is None
+        )
 
     def known(self) -> exp.Expr:
         """It is a date of the calendar, of the years 1 to 9999."""
-        there = self.names.known(self.read)
+        plain = self.native and not (self.read.reading.absent or self.read.reading.values)
+        there = present(self.read.tree) if plain else self.names.known(self.read)
         return both(there, self._native_known() if self.native else both(*self._shape()))
 
     def within(self) -> exp.Expr:
@@ -51,15 +67,24 @@ class DateRule:
             return self._absent_is_not(self._native_within())
         days = (self.end - self.start).days + 1
         if self._only_day and 0 < days <= LONGEST:
-            return self._absent_is_not(listed(self._text(), [self._written(day) for day in _days(self.start, days)]))
+            return self._absent_is_not(
+                listed(self._text(), [self._written(day) for day in _days(self.start, days)])
+            )
         iso = self._iso()
-        return both(self.known(), exp.Between(this=iso, low=word(self.start.isoformat()), high=word(self.end.isoformat())))
+        return both(
+            self.known(),
+            exp.Between(this=iso, low=word(self.start.isoformat()), high=word(self.end.isoformat())),
+        )
 
     def month(self) -> exp.Expr:
         """Its month, YYYY-MM; only for a known date."""
         if self.native:
             return _part(self.names.text(self.read.tree, self.read.column), 0, 7)
-        return exp.DPipe(this=exp.DPipe(this=self._piece("%Y"), expression=word("-"), safe=True), expression=self._piece("%m"), safe=True)
+        return exp.DPipe(
+            this=exp.DPipe(this=self._piece("%Y"), expression=word("-"), safe=True),
+            expression=self._piece("%m"),
+            safe=True,
+        )
 
     # --- a text of fixed width ---------------------------------------------------------------------------------------
 
@@ -68,14 +93,21 @@ class DateRule:
         return self.read.reading.format is not None and len(layout(self.read.reading.format, where="")) == 3
 
     def _text(self) -> exp.Expr:
-        if self._full_width:  # nothing but blanks can pad it, and no date ends in blanks: the cheap cast tells the same
+        if (
+            self._full_width
+        ):  # nothing but blanks can pad it, and no date ends in blanks: the cheap cast tells the same
             return self.names.exact(exp.Cast(this=self.read.tree.copy(), to=exp.DataType.build("TEXT")))
         return self.names.trimmed(self.read)
 
     @property
     def _full_width(self) -> bool:
         column, written = self.read.column, self.read.reading.format
-        return self.names.dialect == "postgres" and self.read.padded and column is not None and column.length == _width(written or "")
+        return (
+            self.names.dialect == "postgres"
+            and self.read.padded
+            and column is not None
+            and column.length == _width(written or "")
+        )
 
     def _piece(self, directive: str) -> exp.Expr:
         start, width = layout(self.read.reading.format or "%Y-%m-%d", where="")[directive]
@@ -84,7 +116,11 @@ class DateRule:
     def _iso(self) -> exp.Expr:
         tree = self._piece("%Y")
         for directive in ("%m", "%d"):
-            tree = exp.DPipe(this=exp.DPipe(this=tree, expression=word("-"), safe=True), expression=self._piece(directive), safe=True)
+            tree = exp.DPipe(
+                this=exp.DPipe(this=tree, expression=word("-"), safe=True),
+                expression=self._piece(directive),
+                safe=True,
+            )
         return tree
 
     def _written(self, day: date) -> str:
@@ -108,7 +144,11 @@ class DateRule:
             time = both(listed(self._at(10, 1), (" ", "T")), listed(self._at(11, 2), _two_digits(24)))
             return [*self._separators("%Y-%m-%d"), either(_same(length, number(10)), time)]
         places = layout(written, where="")
-        clock = [listed(self._piece(directive), _two_digits(count)) for directive, count in _CLOCK.items() if directive in places]
+        clock = [
+            listed(self._piece(directive), _two_digits(count))
+            for directive, count in _CLOCK.items()
+            if directive in places
+        ]
         if "%f" in places:
             clock += [listed(self._at(places["%f"][0] + step, 2), _two_digits(100)) for step in (0, 2, 4)]
         return [_same(length, number(_width(written))), *self._separators(written), *clock]
@@ -129,7 +169,10 @@ class DateRule:
         year, month, day = (self._piece(directive) for directive in ("%Y", "%m", "%d"))
         month_day = exp.DPipe(this=month.copy(), expression=day.copy(), safe=True)
         century, rest = _part(year.copy(), 0, 2), _part(year.copy(), 2, 2)
-        leap = either(listed(rest.copy(), _FOURS), both(_same(rest.copy(), word("00")), listed(century.copy(), ("00", *_FOURS))))
+        leap = either(
+            listed(rest.copy(), _FOURS),
+            both(_same(rest.copy(), word("00")), listed(century.copy(), ("00", *_FOURS))),
+        )
         return [
             listed(century.copy(), _two_digits(100)), listed(rest.copy(), _two_digits(100)), _differ(year, word("0000")),
             listed(month, _two_digits(13)[1:]), listed(day, _two_digits(32)[1:]), no(listed(month_day, _NO_SUCH_DAY)),
@@ -145,21 +188,30 @@ class DateRule:
         tree = self.read.tree
         if self.names.dialect == "postgres":  # not infinite, not before Christ, not past four digits
             return both(_from(tree, self._day(date.min)), _before(tree, "10000-01-01", self._type))
-        return both(*(_differ(exp.Anonymous(this=part, expressions=[tree.copy()]), number(0)) for part in ("YEAR", "MONTH", "DAYOFMONTH")))
+        return both(
+            *(
+                _differ(exp.Anonymous(this=part, expressions=[tree.copy()]), number(0))
+                for part in ("YEAR", "MONTH", "DAYOFMONTH")
+            )
+        )
 
     def _native_within(self) -> exp.Expr:
         tree, last = self.read.tree, self.end
         if last.year == MAXYEAR and last.month == 12 and last.day == 31:
             return both(_from(tree, self._day(self.start)), self._native_known())
         after = _before(tree, (last + timedelta(days=1)).isoformat(), self._type)
-        exists = [] if self.names.dialect == "postgres" else [self._native_known()]  # MariaDB holds 2024-02-00
+        exists = (
+            [] if self.names.dialect == "postgres" else [self._native_known()]
+        )  # MariaDB holds 2024-02-00
         return both(_from(tree, self._day(self.start)), after, *exists)
 
     @property
     def _type(self) -> str:
         if self.names.dialect == "mysql":
             return "DATETIME"
-        return "TIMESTAMPTZ" if self.read.column and "with time zone" in self.read.column.native else "TIMESTAMP"
+        return (
+            "TIMESTAMPTZ" if self.read.column and "with time zone" in self.read.column.native else "TIMESTAMP"
+        )
 
     def _day(self, day: date) -> exp.Expr:
         return exp.Cast(this=word(day.isoformat()), to=exp.DataType.build(self._type))

@@ -38,7 +38,9 @@ _WIDE: Final = 2_048
 """DuckDB's own vector: the smallest batch it gives, for documents."""
 
 _NAME: Final = rb'(?:"(?:[^"]|"")+"|`(?:[^`]|``)+`|[\w$]+)'
-_COPY: Final = re.compile(rb"COPY\s+(" + _NAME + rb"(?:\." + _NAME + rb")?)\s*\((.*)\)\s+FROM\s+stdin\Z", re.DOTALL | re.IGNORECASE)
+_COPY: Final = re.compile(
+    rb"COPY\s+(" + _NAME + rb"(?:\." + _NAME + rb")?)\s*\((.*)\)\s+FROM\s+stdin\Z", re.DOTALL | re.IGNORECASE
+)
 _INSERT: Final = re.compile(
     rb"(?:INSERT|REPLACE)\s+(?:IGNORE\s+)?INTO\s+(" + _NAME + rb"(?:\." + _NAME + rb")?)\s*(?:\(([^)]*)\)\s*)?"
     rb"(?:OVERRIDING\s+SYSTEM\s+VALUE\s+)?VALUES",
@@ -90,7 +92,11 @@ class DumpSource:
         """For each table seen: {"rows": how many, "kept": columns, "dropped": columns}. Counts and names, no value."""
         self._through()
         return {
-            name: {"rows": table.rows, "kept": list(table.kept), "dropped": [column for column in table.columns if column not in table.kept]}
+            name: {
+                "rows": table.rows,
+                "kept": list(table.kept),
+                "dropped": [column for column in table.columns if column not in table.kept],
+            }
             for name, table in sorted(self._filter.tables.items())
         }
 
@@ -122,7 +128,9 @@ class DumpSnapshot:
         schema = shape(tree, piece)
         with _said(piece.kind), self._scratch.connection.cursor() as cursor:
             cursor.execute("USE scratch")
-            for batch in cursor.execute(query.sql, query.values).to_arrow_reader(_WIDE if octets(piece) else ROWS):
+            for batch in cursor.execute(query.sql, query.values).to_arrow_reader(
+                _WIDE if octets(piece) else ROWS
+            ):
                 arrays = [array.cast(field.type) for array, field in zip(batch.columns, schema, strict=True)]
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
@@ -161,7 +169,9 @@ class _Filter:
                 self._set(statement)
             elif reader.flavour == "sqlite" and head.startswith((b"COMMIT", b"ROLLBACK")):
                 if head.startswith(b"ROLLBACK"):
-                    raise Refusal("source/dump-truncated", where=reader.line, got="the dump itself ends in ROLLBACK")
+                    raise Refusal(
+                        "source/dump-truncated", where=reader.line, got="the dump itself ends in ROLLBACK"
+                    )
                 reader.finished = True
         self._complete()
 
@@ -193,9 +203,17 @@ class _Filter:
         for column in table.kept:
             native = columns[column].native
             if self._reader.flavour == "mysql" and native.startswith("float"):
-                raise Refusal("source/dump-unreadable", where=self._reader.line, got=f"{name}.{column} is a FLOAT, which the dump rounds")
+                raise Refusal(
+                    "source/dump-unreadable",
+                    where=self._reader.line,
+                    got=f"{name}.{column} is a FLOAT, which the dump rounds",
+                )
             if self._reader.flavour == "mysql" and native.startswith("timestamp") and not self._zone_told:
-                raise Refusal("source/dump-unreadable", where=self._reader.line, got=f"{name}.{column} is in an unknown zone (--tz-utc)")
+                raise Refusal(
+                    "source/dump-unreadable",
+                    where=self._reader.line,
+                    got=f"{name}.{column} is in an unknown zone (--tz-utc)",
+                )
         if table.kept:
             self._scratch.create(name, table.shape)
         return table
@@ -210,7 +228,11 @@ class _Filter:
         columns = [_unquoted(part) for part in re.findall(_NAME, listed)] if listed else None
         if known not in self.tables:
             if columns is None and known in self._wanted:
-                raise Refusal("source/dump-unreadable", where=self._reader.line, got=f"no CREATE TABLE tells the columns of {known}")
+                raise Refusal(
+                    "source/dump-unreadable",
+                    where=self._reader.line,
+                    got=f"no CREATE TABLE tells the columns of {known}",
+                )
             self._table(known, {column: CatalogueColumn(column, "text", "") for column in columns or ()})
         table = self.tables[known]
         return table, columns or list(table.columns)
@@ -229,7 +251,9 @@ class _Filter:
     def _insert(self, statement: bytes) -> None:
         head = _INSERT.match(statement)
         if head is None:
-            raise Refusal("source/dump-unreadable", where=self._reader.line, got="an INSERT of an unknown form")
+            raise Refusal(
+                "source/dump-unreadable", where=self._reader.line, got="an INSERT of an unknown form"
+            )
         table, columns = self._met(head[1], head[2])
         rows = rows_of(statement, head.end(), flavour=self._reader.flavour, line=self._reader.line)
         if not table.kept:

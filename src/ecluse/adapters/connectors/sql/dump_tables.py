@@ -55,13 +55,20 @@ class DumpTable:
     @property
     def shape(self) -> pa.Schema:
         """The kept columns: octets where the table says so, else text."""
-        return pa.schema([pa.field(name, pa.binary() if self.columns[name].family == "bytes" else pa.string()) for name in self.kept])
+        return pa.schema(
+            [
+                pa.field(name, pa.binary() if self.columns[name].family == "bytes" else pa.string())
+                for name in self.kept
+            ]
+        )
 
 
 def created(statement: bytes, *, flavour: Flavour) -> tuple[str, dict[str, CatalogueColumn]] | None:
     """The table that a CREATE TABLE makes, "schema.table" in PostgreSQL; None when the statement is not understood."""
     try:
-        tree = sqlglot.parse_one(statement.decode("utf-8"), read=flavour, error_level=sqlglot.ErrorLevel.RAISE)
+        tree = sqlglot.parse_one(
+            statement.decode("utf-8"), read=flavour, error_level=sqlglot.ErrorLevel.RAISE
+        )
     except (SqlglotError, UnicodeDecodeError):
         return None
     if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Schema):
@@ -101,7 +108,9 @@ def copied(lines: list[bytes], names: Sequence[str], table: DumpTable, *, line: 
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error):
             raise Refusal("source/encoding", where=table.name, got=f"line {line}") from None
-        raise Refusal("source/dump-truncated", where=line, got=f"a line of {table.name} has not its columns") from None
+        raise Refusal(
+            "source/dump-truncated", where=line, got=f"a line of {table.name} has not its columns"
+        ) from None
     arrays = [_copied_column(read.column(name).combine_chunks(), table.columns[name]) for name in table.kept]
     return pa.RecordBatch.from_arrays(arrays, schema=table.shape)
 
@@ -114,11 +123,15 @@ def _copied_column(column: pa.Array, known: CatalogueColumn) -> pa.Array:
     if known.family == "bytes":
         return pa.array([_bytea(text, "\\\\x") for text in column.to_pylist()], pa.binary())
     if known.family == "flag":
-        return pa.array([None if text is None else _TRUTH.get(text, text) for text in column.to_pylist()], pa.string())
+        return pa.array(
+            [None if text is None else _TRUTH.get(text, text) for text in column.to_pylist()], pa.string()
+        )
     if _zoned(known):
         return pa.array([_in_utc(text) for text in column.to_pylist()], pa.string())
     if compute.any(compute.match_substring(column, "\\")).as_py():
-        return pa.array([None if text is None else _unescaped(text) for text in column.to_pylist()], pa.string())
+        return pa.array(
+            [None if text is None else _unescaped(text) for text in column.to_pylist()], pa.string()
+        )
     return column
 
 
@@ -130,7 +143,11 @@ def _bytea(text: str | None, prefix: str) -> bytes | None:
     if text is None:
         return None
     if not text.startswith(prefix):
-        raise Refusal("source/dump-unreadable", where="COPY", got="bytea in the escape format; dump with bytea_output = hex")
+        raise Refusal(
+            "source/dump-unreadable",
+            where="COPY",
+            got="bytea in the escape format; dump with bytea_output = hex",
+        )
     return bytes.fromhex(text.removeprefix(prefix))
 
 
@@ -147,7 +164,9 @@ def _in_utc(text: str | None) -> str | None:
     try:
         told = datetime.fromisoformat(text).astimezone(UTC)
     except ValueError:
-        raise Refusal("source/dump-unreadable", where="COPY", got="a time with a zone before year 1 or after 9999") from None
+        raise Refusal(
+            "source/dump-unreadable", where="COPY", got="a time with a zone before year 1 or after 9999"
+        ) from None
     micro = f".{told.microsecond:06}".rstrip("0") if told.microsecond else ""
     return told.strftime("%Y-%m-%d %H:%M:%S").rjust(19, "0") + micro + "+00"
 
@@ -165,7 +184,12 @@ def inserted(rows: Sequence[Sequence[bytes | None]], table: DumpTable) -> pa.Rec
 def _inserted_column(values: Sequence[bytes | None], table: DumpTable, name: str) -> pa.Array:
     known = table.columns[name]
     if known.family == "bytes":
-        return pa.array([_bytea(None if value is None else value.decode("ascii"), "\\x") for value in values] if known.native == "bytea" else values, pa.binary())
+        return pa.array(
+            [_bytea(None if value is None else value.decode("ascii"), "\\x") for value in values]
+            if known.native == "bytea"
+            else values,
+            pa.binary(),
+        )
     if any(isinstance(value, Octets) for value in values):
         raise Refusal("source/octets-as-text", where=f"{table.name}.{name}", got=name)
     try:
@@ -175,7 +199,9 @@ def _inserted_column(values: Sequence[bytes | None], table: DumpTable, name: str
     return pa.array([_in_utc(text) for text in texts.to_pylist()], pa.string()) if _zoned(known) else texts
 
 
-def picked(rows: Iterator[Sequence[bytes | None]], places: Sequence[int], width: int, *, line: int) -> Iterator[list[bytes | None]]:
+def picked(
+    rows: Iterator[Sequence[bytes | None]], places: Sequence[int], width: int, *, line: int
+) -> Iterator[list[bytes | None]]:
     """The kept values of each row. Raises Refusal `source/dump-truncated` when a row has not its columns."""
     for row in rows:
         if len(row) != width:

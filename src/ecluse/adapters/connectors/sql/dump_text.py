@@ -20,12 +20,15 @@ LARGEST: Final = 1 << 30
 """A statement longer than this is refused: it could not be held."""
 
 _MARKS: Final = (
-    (b"-- PostgreSQL database dump", "postgres"), (b"-- MariaDB dump", "mysql"), (b"-- MySQL dump", "mysql"),
+    (b"-- PostgreSQL database dump\n", "postgres"), (b"-- MariaDB dump", "mysql"), (b"-- MySQL dump", "mysql"),
     (b"PRAGMA foreign_keys=OFF", "sqlite"),
 )  # fmt: skip
 """What the first lines of a dump say it is."""
 
-_LAST_WORDS: Final[dict[str, bytes]] = {"postgres": b"-- PostgreSQL database dump complete", "mysql": b"-- Dump completed"}
+_LAST_WORDS: Final[dict[str, bytes]] = {
+    "postgres": b"-- PostgreSQL database dump complete",
+    "mysql": b"-- Dump completed",
+}
 
 _STOPS: Final[dict[str, re.Pattern[bytes]]] = {
     "postgres": re.compile(rb"'|\"|;|--|/\*|\$\w*\$"),
@@ -106,9 +109,11 @@ class Reader:
             line = self._stream.readline(LARGEST)
             self._ahead.append(line)
             for mark, flavour in _MARKS:
-                if line.startswith(mark):
+                if line.replace(b"\r\n", b"\n").startswith(mark):
                     return flavour  # type: ignore[return-value]
-        raise Refusal("source/dump-unreadable", where=1, got="no head of pg_dump, mariadb-dump or sqlite3 .dump")
+        raise Refusal(
+            "source/dump-unreadable", where=1, got="no head of pg_dump, mariadb-dump or sqlite3 .dump"
+        )
 
     def _aside(self, line: bytes) -> bool:
         """Whether a line between statements is none: blank, a comment, a command to psql or mysql. The dump's last word is a comment."""
@@ -118,7 +123,11 @@ class Reader:
         if self.flavour == "mysql" and line[:10].upper() == b"DELIMITER ":
             self._mark = line[10:].strip()
             return True
-        return not line.strip() or line.startswith(b"--") or (self.flavour == "postgres" and line.startswith(b"\\"))
+        return (
+            not line.strip()
+            or line.startswith(b"--")
+            or (self.flavour == "postgres" and line.startswith(b"\\"))
+        )
 
     def _end(self, line: bytes, place: int) -> int | None:
         """Where the statement ends in this line, past its mark; None: not here, and `_inside` is what stays open."""
@@ -142,7 +151,11 @@ class Reader:
         if self.flavour == "mysql":
             escaped = token in (b"'", b'"')
         else:
-            escaped = self.flavour == "postgres" and token == b"'" and bool(re.search(rb"(?<!\w)[eE]\Z", line[max(0, at - 2) : at]))
+            escaped = (
+                self.flavour == "postgres"
+                and token == b"'"
+                and bool(re.search(rb"(?<!\w)[eE]\Z", line[max(0, at - 2) : at]))
+            )
         return b"\\" + token if escaped else token
 
 

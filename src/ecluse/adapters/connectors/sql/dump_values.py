@@ -92,7 +92,12 @@ def _number(text: bytes, flavour: Flavour) -> bytes:
 
 def _text(text: bytes, flavour: Flavour) -> bytes:
     if flavour == "mysql" and b"\\" in text:
-        return re.sub(rb"\\(.)|''", lambda found: _ESCAPES.get(found[1], found[1]) if found[1] else b"'", text, flags=re.DOTALL)
+        return re.sub(
+            rb"\\(.)|''",
+            lambda found: _ESCAPES.get(found[1], found[1]) if found[1] else b"'",
+            text,
+            flags=re.DOTALL,
+        )
     return text.replace(b"''", b"'") if b"'" in text else text
 
 

@@ -20,11 +20,17 @@ __all__ = ["grant_statements", "grants"]
 def grants(plan: Plan, catalogue: Catalogue) -> frozenset[Privilege]:
     """SELECT on each column that the plan reads, and nothing else."""
     read = columns_read(plan, catalogue, catalogue.dialect)  # type: ignore[arg-type]
-    return frozenset(Privilege("SELECT", table, column) for table, columns in read.items() for column in columns)
+    return frozenset(
+        Privilege("SELECT", table, column) for table, columns in read.items() for column in columns
+    )
 
 
 def grant_statements(
-    privileges: Iterable[Privilege], account: str, dialect: Literal["postgres", "mysql"], *, schemas: Sequence[str] = ()
+    privileges: Iterable[Privilege],
+    account: str,
+    dialect: Literal["postgres", "mysql"],
+    *,
+    schemas: Sequence[str] = (),
 ) -> list[str]:
     """The GRANTs, one for each act and table, names quoted. `account`: a role; for MariaDB, account or account@host (any host: %).
 
@@ -33,12 +39,18 @@ def grant_statements(
     """
     privileges = sorted(privileges)
     spaces = _spaces(privileges, schemas) if dialect == "postgres" else []
-    path = [f"SET search_path = {', '.join(map(_quoted, schemas))}"] if schemas and dialect == "postgres" else []
+    path = (
+        [f"SET search_path = {', '.join(map(_quoted, schemas))}"] if schemas and dialect == "postgres" else []
+    )
     usage = [f"GRANT USAGE ON SCHEMA {_quoted(space)} TO {_quoted(account)}" for space in spaces]
     lines: dict[tuple[str, str], list[str]] = {}
     for privilege in privileges:
         lines.setdefault((privilege.act, privilege.table), []).append(privilege.column)
-    return [*path, *usage, *(_grant(act, table, columns, account, dialect) for (act, table), columns in lines.items())]
+    return [
+        *path,
+        *usage,
+        *(_grant(act, table, columns, account, dialect) for (act, table), columns in lines.items()),
+    ]
 
 
 def _spaces(privileges: Iterable[Privilege], schemas: Sequence[str]) -> list[str]:
@@ -51,13 +63,16 @@ def _quoted(name: str) -> str:
     return exp.to_identifier(name, quoted=True).sql(dialect="postgres")
 
 
-def _grant(act: str, table: str, columns: list[str], account: str, dialect: Literal["postgres", "mysql"]) -> str:
+def _grant(
+    act: str, table: str, columns: list[str], account: str, dialect: Literal["postgres", "mysql"]
+) -> str:
     named = [] if columns == ["*"] else [exp.column(name, quoted=True) for name in columns]
     space, dot, bare = table.partition(".") if dialect == "postgres" else ("", "", table)
     tree = exp.Grant(
         privileges=[exp.GrantPrivilege(this=exp.var(act), expressions=named)],
         securable=exp.Table(
-            this=exp.to_identifier(bare if dot else table, quoted=True), db=exp.to_identifier(space, quoted=True) if dot else None
+            this=exp.to_identifier(bare if dot else table, quoted=True),
+            db=exp.to_identifier(space, quoted=True) if dot else None,
         ),
         principals=[exp.GrantPrincipal(this=_principal(account, dialect))],
     )

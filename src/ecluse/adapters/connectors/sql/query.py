@@ -18,7 +18,16 @@ from ecluse.terms.catalogue import Catalogue
 from ecluse.terms.plan import Plan, Slice
 from ecluse.terms.vocabulary import vocabulary
 
-__all__ = ["Query", "census_query", "codes_query", "columns_read", "count_query", "octets", "render", "rows_query"]
+__all__ = [
+    "Query",
+    "census_query",
+    "codes_query",
+    "columns_read",
+    "count_query",
+    "octets",
+    "render",
+    "rows_query",
+]
 
 CHANGED, MONTH, SITE, WITHHELD = "_changed", "_month", "_site", "_withheld"
 
@@ -47,7 +56,9 @@ def rows_query(plan: Plan, piece: Slice, catalogue: Catalogue, dialect: Dialect)
     for name, reading in piece.fields.items():
         binary = name in documents
         read = frame.value(reading, octets=binary)
-        tree = names.leaving(read, octets=binary, where=f"{piece.kind}.{name}", typed="" if documents else fields[name].type)
+        tree = names.leaving(
+            read, octets=binary, where=f"{piece.kind}.{name}", typed="" if documents else fields[name].type
+        )
         if withheld is not None and name in piece.free_texts:
             tree = exp.Case().when(absent(withheld), tree, copy=False)
         outputs[name] = tree
@@ -69,7 +80,11 @@ def census_query(plan: Plan, piece: Slice, catalogue: Catalogue, dialect: Dialec
     outputs = {"rule": _first_rule(rules.of(piece, frame)), **_place(rules, piece, frame, certain=False)}
     groups = [exp.column(name, table="_rows", quoted=True) for name in ("rule", SITE, MONTH)]
     counted = exp.alias_(exp.Count(this=exp.Star()), "rows", quoted=True)
-    return exp.select(*groups, counted).from_(subquery(frame.select(outputs), "_rows"), copy=False).group_by(*(group.copy() for group in groups))
+    return (
+        exp.select(*groups, counted)
+        .from_(subquery(frame.select(outputs), "_rows"), copy=False)
+        .group_by(*(group.copy() for group in groups))
+    )
 
 
 def count_query(piece: Slice, catalogue: Catalogue, dialect: Dialect) -> exp.Select:
@@ -99,7 +114,11 @@ def columns_read(plan: Plan, catalogue: Catalogue, dialect: Dialect) -> dict[str
             if table:
                 read.setdefault(table, set()).add(column.name)
     order = catalogue.tables
-    return {table: tuple(name for name in order[table].columns if name in read[table]) for table in order if table in read}
+    return {
+        table: tuple(name for name in order[table].columns if name in read[table])
+        for table in order
+        if table in read
+    }
 
 
 def render(tree: exp.Expr, dialect: Dialect) -> Query:
@@ -148,4 +167,6 @@ def _place(rules: Rules, piece: Slice, frame: Frame, *, certain: bool) -> dict[s
 
 
 def _nothing(dialect: Dialect) -> exp.Expr:
-    return exp.Cast(this=exp.null(), to=exp.DataType.build("CHAR" if dialect == "mysql" else "TEXT", dialect=dialect))
+    return exp.Cast(
+        this=exp.null(), to=exp.DataType.build("CHAR" if dialect == "mysql" else "TEXT", dialect=dialect)
+    )

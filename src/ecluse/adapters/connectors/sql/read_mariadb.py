@@ -78,7 +78,9 @@ class MariadbSource:
 class MariadbSnapshot:
     """Implements `passage.extract.Snapshot` on one transaction. One statement runs at a time."""
 
-    def __init__(self, connection: Any, catalogue: Catalogue, first: Catalogue, fleeting: dict[str, str]) -> None:
+    def __init__(
+        self, connection: Any, catalogue: Catalogue, first: Catalogue, fleeting: dict[str, str]
+    ) -> None:
         self._connection = connection
         self._catalogue = catalogue
         self._first = first
@@ -128,8 +130,14 @@ class MariadbSnapshot:
             before, now = self._first.tables.get(table), self._catalogue.tables[table]
             if before is None or any(before.columns.get(name) != now.columns[name] for name in columns):
                 raise Refusal("source/changed", where=table)
-            names = exp.select(exp.column(columns[0], quoted=True)).from_(exp.to_identifier(table, quoted=True)).limit(1)
-            self._ask(names, table)  # a row, read in the snapshot, takes the lock and shows a table made anew since
+            names = (
+                exp.select(exp.column(columns[0], quoted=True))
+                .from_(exp.to_identifier(table, quoted=True))
+                .limit(1)
+            )
+            self._ask(
+                names, table
+            )  # a row, read in the snapshot, takes the lock and shows a table made anew since
         self._held = plan
 
 
@@ -144,7 +152,11 @@ def _said(where: str) -> Iterator[None]:
             raise Refusal("source/changed", where=where) from None
         if number in DENIED:
             raise Refusal("source/not-permitted", where=where) from None
-        code = "source/connection-cut" if number in CUT or isinstance(error, pymysql.InterfaceError) else "source/not-read"
+        code = (
+            "source/connection-cut"
+            if number in CUT or isinstance(error, pymysql.InterfaceError)
+            else "source/not-read"
+        )
         raise Fault(code, where=where, got=f"{type(error).__name__} {number}") from None
     except (OSError, EOFError, AttributeError) as error:  # PyMySQL meets its own closed socket as None
         raise Fault("source/connection-cut", where=where, got=type(error).__name__) from None

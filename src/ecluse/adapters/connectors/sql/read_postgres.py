@@ -45,8 +45,14 @@ work_mem: the default of 4 MB cuts the table of requests to pieces on disk to jo
 _TYPED: Final = (ARROW["date"], ARROW["datetime"])
 """What `query` asks for as the field's own type; whole numbers and flags come as such too, and are written as text here."""
 
-_CUT: Final = (errors.ConnectionException, errors.OperatorIntervention, psycopg.InterfaceError)
-_CHANGED: Final = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction, errors.DatatypeMismatch)
+_CUT: Final = ("08", "57P01", "57P02", "57P03", "57P05")
+"""How the states begin that mean the connection ended (PostgreSQL, appendix A: class 08, and shutdowns of class 57)."""
+_CHANGED: Final = (
+    errors.UndefinedTable,
+    errors.UndefinedColumn,
+    errors.UndefinedFunction,
+    errors.DatatypeMismatch,
+)
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -76,18 +82,34 @@ class PostgresSource:
             with _said("the tables"):
                 connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 for name, text in SETTINGS:
-                    connection.execute(sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), sql.Literal(text)))
+                    connection.execute(
+                        sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), sql.Literal(text))
+                    )
                 ((name,),) = connection.execute("SELECT pg_export_snapshot()").fetchall()
                 catalogue = introspect_postgres(connection)
             with ExitStack() as scanners:
-                yield PostgresSnapshot(self.address, connection, name, catalogue, first=self._first or catalogue, scanners=scanners)
+                yield PostgresSnapshot(
+                    self.address,
+                    connection,
+                    name,
+                    catalogue,
+                    first=self._first or catalogue,
+                    scanners=scanners,
+                )
 
 
 class PostgresSnapshot:
     """Implements `passage.extract.Snapshot` on one exported snapshot."""
 
     def __init__(
-        self, address: Address, connection: Connection, name: str, catalogue: Catalogue, *, first: Catalogue, scanners: ExitStack
+        self,
+        address: Address,
+        connection: Connection,
+        name: str,
+        catalogue: Catalogue,
+        *,
+        first: Catalogue,
+        scanners: ExitStack,
     ) -> None:
         self._address = address
         self._connection = connection
@@ -122,7 +144,9 @@ class PostgresSnapshot:
         tree = rows_query(plan, piece, self._catalogue, "postgres").limit(SAMPLE, copy=False)
         read = self._chunks(tree, piece) if octets(piece) else self._stream(tree)
         with _said(piece.kind):
-            batches = list(_exact(read, shape(tree, piece), piece.kind))  # to its end, so that the scanner stays free
+            batches = list(
+                _exact(read, shape(tree, piece), piece.kind)
+            )  # to its end, so that the scanner stays free
             return batches[0] if batches else None
 
     def _ask(self, tree: exp.Select, where: str) -> Sequence[Sequence[object]]:
@@ -137,7 +161,9 @@ class PostgresSnapshot:
     def _stream(self, tree: exp.Select) -> Iterator[pa.RecordBatch]:
         scanner, self._free = self._free or self._scanner(), None
         try:
-            yield from scanner.execute("SELECT * FROM postgres_query('source', ?)", [render(tree, "postgres").sql]).to_arrow_reader(ROWS)
+            yield from scanner.execute(
+                "SELECT * FROM postgres_query('source', ?)", [render(tree, "postgres").sql]
+            ).to_arrow_reader(ROWS)
         except BaseException:  # left before its end, its connection is still in the middle of an answer
             scanner.close()
             raise
@@ -195,7 +221,10 @@ def _exact(batches: Iterator[pa.RecordBatch], schema: pa.Schema, where: str) -> 
             column = re.search(r"In column (\d+)", str(error))
             name = schema.names[int(column.group(1))] if column else "?"
             raise Refusal("source/encoding", where=f"{where}.{name}", got="SQL_ASCII") from None
-        columns = [array if array.type in _TYPED else array.cast(field.type) for array, field in zip(batch.columns, schema, strict=True)]
+        columns = [
+            array if array.type in _TYPED else array.cast(field.type)
+            for array, field in zip(batch.columns, schema, strict=True)
+        ]
         yield pa.RecordBatch.from_arrays(columns, names=schema.names)
 
 
@@ -213,22 +242,28 @@ def _said(where: str) -> Iterator[None]:
         raise Refusal("source/encoding", where=where, got="SQL_ASCII") from None
     except (errors.CharacterNotInRepertoire, errors.UntranslatableCharacter):
         raise Refusal("source/encoding", where=where, got="SQL_ASCII") from None
-    except duckdb.IOException as error:
-        raise _scanned(str(error), where) from None
-    except _CUT as error:
-        raise Fault("source/connection-cut", where=where, got=type(error).__name__) from None
-    except psycopg.OperationalError as error:
-        code = "source/connection-cut" if error.sqlstate is None else "source/not-read"
-        raise Fault(code, where=where, got=type(error).__name__) from None
-    except (psycopg.Error, duckdb.Error) as error:
-        raise Fault("source/not-read", where=where, got=type(error).__name__) from None
+    except psycopg.Error as error:  # without a state, it is the driver that met a closed connection
+        cut = (
+            error.sqlstate.startswith(_CUT)
+            if error.sqlstate
+            else isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        )
+        raise Fault(
+            "source/connection-cut" if cut else "source/not-read", where=where, got=type(error).__name__
+        ) from None
+    except duckdb.Error as error:
+        raise _scanned(error, where) from None
 
 
-def _scanned(message: str, where: str) -> Refusal | Fault:
-    """What PostgreSQL said through DuckDB, which passes on its words and not its code; the words may hold a value, and go no further."""
+def _scanned(error: duckdb.Error, where: str) -> Refusal | Fault:
+    """What PostgreSQL said through DuckDB, which passes on its words and not its state; the words may hold a value, and go no further."""
+    message = str(error)
     if "invalid byte sequence" in message:
         return Refusal("source/encoding", where=where, got="SQL_ASCII")
     if "permission denied" in message:
         return Refusal("source/not-permitted", where=where)
-    said_no = "ERROR:" in message and "terminating connection" not in message
-    return Fault("source/not-read" if said_no else "source/connection-cut", where=where, got="IOException")
+    gone = any(
+        words in message for words in ("terminating connection", "invalid snapshot identifier")
+    )  # or whoever held the snapshot
+    cut = gone or (isinstance(error, duckdb.IOException) and "ERROR:" not in message)
+    return Fault("source/connection-cut" if cut else "source/not-read", where=where, got=type(error).__name__)

@@ -88,7 +88,9 @@ class SqliteSnapshot:
         """See `Snapshot.sample`."""
         return next(iter(self.rows(plan, piece)), None)
 
-    def authorize(self, action: int, first: str | None, second: str | None, _database: str | None, view: str | None) -> int:
+    def authorize(
+        self, action: int, first: str | None, second: str | None, _database: str | None, view: str | None
+    ) -> int:
         """SQLite asks this while it compiles a statement (sqlite3_set_authorizer): yes to reading the statement's columns, no to all else."""
         if action == sqlite3.SQLITE_SELECT:
             return sqlite3.SQLITE_OK
@@ -109,7 +111,9 @@ class SqliteSnapshot:
             return cursor.fetchall()
 
     def _run(self, tree: exp.Select) -> sqlite3.Cursor:
-        columns = ((column.meta[TABLE], column.name) for column in tree.find_all(exp.Column) if TABLE in column.meta)
+        columns = (
+            (column.meta[TABLE], column.name) for column in tree.find_all(exp.Column) if TABLE in column.meta
+        )
         tables = ((table.name, "") for table in tree.find_all(exp.Table))
         self._allowed = frozenset((*columns, *tables))
         query = render(tree, "sqlite")
@@ -127,4 +131,6 @@ def _said(where: str) -> Iterator[None]:
             raise Refusal("source/encoding", where=f"{where}.{undecoded.group(1)}", got="SQLite") from None
         raise Fault("source/not-read", where=where, got=error.sqlite_errorname) from None
     except sqlite3.Error as error:
-        raise Fault("source/not-read", where=where, got=getattr(error, "sqlite_errorname", type(error).__name__)) from None
+        raise Fault(
+            "source/not-read", where=where, got=getattr(error, "sqlite_errorname", type(error).__name__)
+        ) from None

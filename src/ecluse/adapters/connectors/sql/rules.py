@@ -99,7 +99,9 @@ class Rules:
         return None
 
     def _scope(self, site: Value, date: Value) -> Scope:
-        return Scope(site, DateRule(self.names, date, self.plan.start, self.plan.end), self.names, self.plan.sites)
+        return Scope(
+            site, DateRule(self.names, date, self.plan.start, self.plan.end), self.names, self.plan.sites
+        )
 
     def _scope_rules(self, frame: Frame) -> list[Rule]:
         scope = self.scope(frame)
@@ -136,7 +138,11 @@ class Rules:
     # --- 4: the population ----------------------------------------------------------------------------------------------
 
     def _population(self, piece: Slice, frame: Frame) -> list[Rule]:
-        people = self._patients() if piece.kind == PATIENT else self._prescribers(self._referring(), self._patients())
+        people = (
+            self._patients()
+            if piece.kind == PATIENT
+            else self._prescribers(self._referring(), self._patients())
+        )
         frame.left(people, "_population", (ID, self.keys.of(frame.field(ID), piece.kind)))
         return [Rule(word("population"), present(seen("_population", ID)))]
 
@@ -146,7 +152,9 @@ class Rules:
     def _named_by(self, requests: exp.Select, field: str) -> exp.Select:
         if field not in self._request.fields:  # nobody refers to anybody
             return exp.select(exp.alias_(exp.null(), ID, quoted=True)).where(exp.false())
-        return exp.select(exp.alias_(seen("_within", field), ID, quoted=True)).from_(subquery(requests, "_within"), copy=False)
+        return exp.select(exp.alias_(seen("_within", field), ID, quoted=True)).from_(
+            subquery(requests, "_within"), copy=False
+        )
 
     def _patients(self) -> exp.Select:
         return distinct(self._named_by(self._referring(), PATIENT))
@@ -159,7 +167,9 @@ class Rules:
             return distinct(named)
         frame = Frame(self.names, taken.mapping)
         frame.left(patients, "_leaving", (ID, self.keys.of(frame.field(ID), PATIENT)))
-        treating = frame.select({ID: self.keys.of(frame.field("doctor"), PRESCRIBER)}, present(seen("_leaving", ID)))
+        treating = frame.select(
+            {ID: self.keys.of(frame.field("doctor"), PRESCRIBER)}, present(seen("_leaving", ID))
+        )
         return distinct(exp.union(named, treating, distinct=False, copy=False))
 
     # --- 5: special categories --------------------------------------------------------------------------------------------
@@ -195,11 +205,18 @@ class Rules:
     def _carrying(self, kind: str) -> list[tuple[str, str]]:
         """The kinds, with the field that refers to them, whose rows' categories this kind's rows take on."""
         mapped = self.plan.mapping.kinds
-        parents = [(field.parent, field.name) for field in vocabulary().kinds[kind].parents if field.parent and field.parent != kind]
+        parents = [
+            (field.parent, field.name)
+            for field in vocabulary().kinds[kind].parents
+            if field.parent and field.parent != kind
+        ]
         return [
             (parent, name)
             for parent, name in parents
-            if kind in mapped and parent in mapped and name in mapped[kind].fields and (self._coded(parent) or self._carrying(parent))
+            if kind in mapped
+            and parent in mapped
+            and name in mapped[kind].fields
+            and (self._coded(parent) or self._carrying(parent))
         ]
 
     def _coded(self, kind: str) -> bool:
@@ -216,7 +233,9 @@ class Rules:
     def _rank(self, code: Value, path: str) -> exp.Expr:
         case = exp.Case()
         for category, codes in self.plan.excluded[path]:
-            case = case.when(self.names.one_of(code, codes), number(self.categories.index(category)), copy=False)
+            case = case.when(
+                self.names.one_of(code, codes), number(self.categories.index(category)), copy=False
+            )
         return case
 
     def _labelled(self, prefix: str, rank: exp.Expr) -> exp.Expr:
@@ -269,14 +288,24 @@ class Rules:
             frame = Frame(self.names, kind)
             codes = [code for _, codes in self.plan.excluded[classified.path] for code in codes]
             code = frame.field(classified.name)
-            outputs = {ID: self.keys.of(frame.field(REQUEST), REQUEST), RANK: self._rank(code, classified.path)}
+            outputs = {
+                ID: self.keys.of(frame.field(REQUEST), REQUEST),
+                RANK: self._rank(code, classified.path),
+            }
             parts.append(frame.select(outputs, self.names.one_of(code, codes)))
-        return _least(reduce(lambda left, right: exp.union(left, right, distinct=False, copy=False), parts), "_tests")
+        return _least(
+            reduce(lambda left, right: exp.union(left, right, distinct=False, copy=False), parts), "_tests"
+        )
 
     def _marked_patients(self) -> exp.Select:
-        outer = exp.select(exp.alias_(seen("_request", PATIENT), ID, quoted=True), exp.alias_(seen("_marks", RANK), RANK, quoted=True))
+        outer = exp.select(
+            exp.alias_(seen("_request", PATIENT), ID, quoted=True),
+            exp.alias_(seen("_marks", RANK), RANK, quoted=True),
+        )
         on = exp.EQ(this=seen("_request", ID), expression=seen("_marks", ID))
-        query = outer.from_(subquery(self._requests(), "_request"), copy=False).join(subquery(self._marked(), "_marks"), on=on, copy=False)
+        query = outer.from_(subquery(self._requests(), "_request"), copy=False).join(
+            subquery(self._marked(), "_marks"), on=on, copy=False
+        )
         return _least(query, "_patients")
 
     # --- 7: a rehearsal ---------------------------------------------------------------------------------------------------
@@ -305,19 +334,38 @@ class Rules:
         return people.order_by(exp.Ordered(this=self.names.exact(text))).limit(self.plan.rehearse)
 
     def _prescriber_in_sample(self, frame: Frame) -> exp.Expr:
-        requests = exp.select(seen("_all", PRESCRIBER)) if PRESCRIBER in self._request.fields else exp.select(exp.null())
+        requests = (
+            exp.select(seen("_all", PRESCRIBER))
+            if PRESCRIBER in self._request.fields
+            else exp.select(exp.null())
+        )
         on = exp.EQ(this=seen("_all", PATIENT), expression=seen("_few", ID))
-        requests = requests.from_(subquery(self._referring(), "_all"), copy=False).join(subquery(self._sample(), "_few"), on=on, copy=False)
-        frame.left(self._prescribers(requests, self._sample()), "_sample", (ID, self.keys.of(frame.field(ID), PRESCRIBER)))
+        requests = requests.from_(subquery(self._referring(), "_all"), copy=False).join(
+            subquery(self._sample(), "_few"), on=on, copy=False
+        )
+        frame.left(
+            self._prescribers(requests, self._sample()),
+            "_sample",
+            (ID, self.keys.of(frame.field(ID), PRESCRIBER)),
+        )
         return present(seen("_sample", ID))
 
 
 def _first(ranks: list[exp.Expr]) -> exp.Expr:
-    return ranks[0] if len(ranks) == 1 else exp.Coalesce(this=ranks[0].copy(), expressions=[rank.copy() for rank in ranks[1:]])
+    return (
+        ranks[0]
+        if len(ranks) == 1
+        else exp.Coalesce(this=ranks[0].copy(), expressions=[rank.copy() for rank in ranks[1:]])
+    )
 
 
 def _least(query: exp.Select | exp.Union, alias: str) -> exp.Select:
     """Each key of a query once, with the least rank it has there."""
     key, rank = seen(alias, ID), seen(alias, RANK)
     least = exp.alias_(exp.Min(this=rank), RANK, quoted=True)
-    return exp.select(key, least).from_(subquery(query, alias), copy=False).where(present(rank), copy=False).group_by(key.copy(), copy=False)
+    return (
+        exp.select(key, least)
+        .from_(subquery(query, alias), copy=False)
+        .where(present(rank), copy=False)
+        .group_by(key.copy(), copy=False)
+    )

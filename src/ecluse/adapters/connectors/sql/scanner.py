@@ -30,7 +30,7 @@ CONFINED: Final[dict[str, Any]] = {
     "temp_directory": "",
 }
 
-AHEAD: Final = "16MB"
+AHEAD: Final = "8MB"
 """How much is read while nobody takes it; with the 1 MB of the default, the database waits for each batch to be used."""
 
 

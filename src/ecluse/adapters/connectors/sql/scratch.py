@@ -34,7 +34,9 @@ class Scratch:
         columns = [
             exp.ColumnDef(
                 this=exp.to_identifier(field.name, quoted=True),
-                kind=exp.DataType.build("BLOB" if pa.types.is_binary(field.type) else "TEXT", dialect="duckdb"),
+                kind=exp.DataType.build(
+                    "BLOB" if pa.types.is_binary(field.type) else "TEXT", dialect="duckdb"
+                ),
             )
             for field in shape
         ]
@@ -60,7 +62,9 @@ def open_scratch(folder: Path | None = None) -> Iterator[Scratch]:
         try:
             connection.execute(f"LOAD {_literal(_extension())}")
             key = secrets.token_hex(32)
-            connection.execute(f"ATTACH {_literal(f'{own}/scratch')} AS scratch (ENCRYPTION_KEY {_literal(key)})")
+            connection.execute(
+                f"ATTACH {_literal(f'{own}/scratch')} AS scratch (ENCRYPTION_KEY {_literal(key)})"
+            )
             connection.execute("USE scratch")
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
@@ -70,7 +74,12 @@ def open_scratch(folder: Path | None = None) -> Iterator[Scratch]:
 
 
 def _extension() -> str:
-    return str(resources.files("duckdb_extension_httpfs") / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension")
+    return str(
+        resources.files("duckdb_extension_httpfs")
+        / "extensions"
+        / f"v{duckdb.__version__}"
+        / "httpfs.duckdb_extension"
+    )
 
 
 def _table(name: str) -> exp.Table:
