@@ -8,11 +8,12 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests import servers
 
-settings.register_profile("ecluse", deadline=None)  # how long one example takes tells how busy the machine is
+# How long an example takes tells how busy the machine is.
+settings.register_profile("ecluse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ecluse")
 
 ROOT = Path(__file__).parents[1]

@@ -62,11 +62,8 @@ class Rule:
 def rules() -> dict[str, Rule]:
     """Every refusal and fault that Écluse can say, by code, read from the tables beside this module."""
     table: dict[str, Rule] = {}
-    for file in sorted(
-        resources.files(__package__).joinpath("refusals").iterdir(), key=lambda path: path.name
-    ):
-        if not file.name.endswith(".toml"):
-            continue
+    files = resources.files(__package__).joinpath("refusals").iterdir()
+    for file in sorted((it for it in files if it.name.endswith(".toml")), key=lambda it: it.name):
         for code, line in tomllib.loads(file.read_text("utf-8")).items():
             table[code] = Rule(
                 code=code,

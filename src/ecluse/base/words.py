@@ -24,11 +24,8 @@ _THIN: Final = (
 def sentences() -> dict[str, dict[str, str]]:
     """Every sentence by `subject.key`, as {"fr": ..., "en": ...}."""
     table: dict[str, dict[str, str]] = {}
-    for file in sorted(
-        resources.files(__package__).joinpath("catalogues").iterdir(), key=lambda path: path.name
-    ):
-        if not file.name.endswith(".toml"):
-            continue
+    files = resources.files(__package__).joinpath("catalogues").iterdir()
+    for file in sorted((it for it in files if it.name.endswith(".toml")), key=lambda it: it.name):
         subject = file.name.removesuffix(".toml")
         for key, both in tomllib.loads(file.read_text("utf-8")).items():
             table[f"{subject}.{key}"] = both
@@ -58,11 +55,10 @@ def instant(value: datetime, language: str) -> str:
 
 def size(octets: int, language: str) -> str:
     """A size in bytes, with decimal multiples: 1,4 Mo in French, 1.4 MB in English."""
-    amount, unit = float(octets), ""
-    for unit in ("", "k", "M", "G", "T"):
-        if amount < 1000 or unit == "T":
-            break
-        amount /= 1000
+    amount, units = float(octets), ["", "k", "M", "G", "T"]
+    while amount >= 1000 and len(units) > 1:
+        amount, units = amount / 1000, units[1:]
+    unit = units[0]
     figure = f"{amount:.0f}" if not unit else f"{amount:.1f}"
     return f"{figure.replace('.', ',')}{_THIN}{unit}o" if language == "fr" else f"{figure} {unit}B"
 

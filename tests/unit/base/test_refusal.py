@@ -44,3 +44,10 @@ def test_every_line_of_the_table_ends_with_a_known_exit() -> None:
     """Exit codes are those that the manual lists, and each is written in both languages."""
     assert {rule.exit for rule in rules().values()} <= EXITS.keys()
     assert all(all(both) for both in EXITS.values())
+
+
+def test_a_fault_says_what_it_rests_on_and_whether_to_try_again() -> None:
+    """Beside its message, what was said tells its rule in both languages; only a fault tells whether the same command may succeed later."""
+    fault = Fault("ledger/concurrent", expected=1, got=2)
+    assert fault.retry is rules()["ledger/concurrent"].retry
+    assert [fault.law(language) for language in ("en", "fr")] == [fault.rule.rule[it] for it in ("en", "fr")]

@@ -251,3 +251,18 @@ def test_a_time_that_its_format_would_cut_is_flagged() -> None:
     texts, bad = raw_text(times, Reading(columns=HERE, format="%Y%m%d%H%M"), field)
     assert bad.to_pylist() == [True, False, False]
     assert texts.to_pylist()[1:] == ["202402291030", None]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "given"),
+    [("patient", "birth_date", date(2024, 2, 29)), ("result", "validated_at", datetime(2024, 2, 29, 8))],
+)
+def test_a_date_given_as_such_is_taken_as_it_is(kind: str, name: str, given: date) -> None:
+    """What the source's driver gives as a date or an instant is not written out and read again; what is absent stays absent."""
+    dashes = pa.array(["-", "-"], pa.string())
+    batch = pa.RecordBatch.from_pydict({name: pa.array([given, None]), "_site": dashes, "_month": dashes})
+    fields = {name: Reading(columns=HERE)}
+    piece = Slice(kind, KindMapping(kind, "T", fields), fields)
+    found = canonical(batch, piece, vocabulary=vocabulary(), lost={})
+    assert found.moved.column(name).to_pylist() == [given, None]
+    assert found.rejected.num_rows == 0

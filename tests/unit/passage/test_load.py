@@ -237,3 +237,15 @@ def test_rejected_rows_are_kept_once_and_seen_masked() -> None:
         list(desk.rejects.read([new_identity()[0]]))
     assert masked("Élodie 12/03 @é\x00") == "AAAAAA 99/99 ?A?"
     assert masked("x" * 30) == "A" * 23 + "…"
+
+
+def test_a_rejected_rows_field_is_seen_by_its_shape() -> None:
+    """For a reason that blames a text of the row, up to three different shapes; for a table's own reason, or a date's, none."""
+    desk = Desk()
+    names = ("ANNE", "JEAN", None, "A-1", "B 22")
+    rows = patients(*({"id": str(place), "birth_name": name} for place, name in enumerate(names)))
+    why = ["birth_name: bad"] * 4 + ["people: check"]
+    desk.rejects.put("patient", rows.append_column("_reason", pa.array(why)), place="0001.0000000.5")
+    (kept,) = desk.rejects.read([desk.identity])
+    assert kept.shapes == {"birth_name: bad": ("AAAA", "NULL", "A-9")}
+    assert (kept.part, kept.reasons) == (1, {"birth_name: bad": 4, "people: check": 1})

@@ -150,6 +150,17 @@ def test_a_vault_that_cannot_be_read_is_a_fault() -> None:
     assert to.names("m") == []
 
 
+def test_a_file_of_another_content_is_not_overwritten() -> None:
+    """Carried again, a file already there is left if it is the same, and refused by its name if it is not."""
+    origin, to = MemoryVault(), MemoryVault()
+    origin.put("m", "a", [b"x"])
+    assert [carry("m", names=["a"], origin=origin, to=to) for _ in range(2)] == [1, 0]
+    other = MemoryVault()
+    other.put("m", "a", [b"y"])
+    with pytest.raises(Refusal, match="vault/exists"):
+        carry("m", names=["a"], origin=other, to=to)
+
+
 def test_batches_say_their_types(lab: Laboratory) -> None:
     """Texts are strings and nothing else leaves the reference engine: the parcel's columns are typed by the vocabulary alone."""
     plan = prepare(lab.source_site, lab.begin(), mapping=lab.old).plan
