@@ -23,12 +23,13 @@ from ecluse.passage.recipients import certified, certify_recipient, note_compare
 from ecluse.passage.signing import sign
 from ecluse.passage.site import Site
 from ecluse.proof.keys import SigningKey
+from ecluse.proof.sign import verify_document
 from ecluse.terms import instruction as instructions
 from ecluse.terms.catalogue import Privilege
 from ecluse.terms.codes import parse as parse_codes
 from ecluse.terms.instruction import Limits
 from ecluse.terms.mapping import parse_mapping
-from ecluse.terms.privilege import target_needs
+from ecluse.terms.privilege import SUPERUSER, lacking, target_needs
 from ecluse.terms.vocabulary import vocabulary
 from tests.documents import AGREEMENT, AT, BIOLOGIST, ENGINEER, REPRESENTATIVE
 from tests.sites import KEYS, NEW_TABLES, Laboratory
@@ -295,3 +296,39 @@ def test_opaque_documents_are_never_proposed() -> None:
     old = parse_mapping(text, vocabulary=vocabulary())
     assert "document" in old.kinds
     assert "document" not in shared_records(old, old, vocabulary=vocabulary())
+
+
+# --- signing ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_instruction_out_of_time_is_not_signed() -> None:
+    """What could not be used is not signed: past its last day an instruction gets no signature and the ledger no entry."""
+    made = Laboratory()
+    payload = verify_document(
+        made.source_site.documents.get(made.instruction),
+        type="instruction",
+        keys={KEYS[BIOLOGIST.id].public.key_id: KEYS[BIOLOGIST.id].public},
+    ).payload
+    made.time += timedelta(days=15)
+    before = len(made.source_site.journal.events())
+    with pytest.raises(Refusal, match="instruction/expired"):
+        sign(made.source_site, "instruction", payload, by=BIOLOGIST.id, key=KEYS[BIOLOGIST.id])
+    assert len(made.source_site.journal.events()) == before
+
+
+def test_a_document_that_is_not_what_it_was_is_not_signed_further() -> None:
+    """Bytes that somebody put in the place of an envelope are refused, and not signed over."""
+    made = Laboratory()
+    documents = made.source_site.documents.held  # type: ignore[attr-defined]
+    digest = made.source_site.bodies("agreement.signed")[0]["document"]
+    documents[digest] = b"no envelope"
+    with pytest.raises(Refusal, match="sign/"):
+        sign(made.source_site, "agreement", AGREEMENT.encode(), by=BIOLOGIST.id, key=KEYS[BIOLOGIST.id])
+    assert documents[digest] == b"no envelope"
+
+
+def test_a_superuser_of_the_target_lacks_nothing() -> None:
+    """Who may do everything needs no privilege by name; who holds nothing lacks all, in order."""
+    needs = target_needs(("people",))
+    assert lacking([SUPERUSER], needs) == []
+    assert lacking([], needs) == sorted(needs)
