@@ -19,8 +19,9 @@ import pyarrow as pa
 from sqlglot import exp
 
 from ecluse.adapters.connectors.sql.scanner import CONFINED
+from ecluse.base.refusal import Fault
 
-__all__ = ["Scratch", "open_scratch"]
+__all__ = ["Scratch", "open_scratch", "said"]
 
 
 class Scratch:
@@ -88,3 +89,12 @@ def _table(name: str) -> exp.Table:
 
 def _literal(text: str) -> str:
     return exp.Literal.string(text).sql(dialect="duckdb")
+
+
+@contextmanager
+def said(where: str) -> Iterator[None]:
+    """DuckDB's complaints as ours, without the values they may hold. Raises Fault `source/not-read`."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise Fault("source/not-read", where=where, got=type(error).__name__) from None
