@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +16,8 @@ from ecluse.passage.custody import carry
 from ecluse.passage.extract import Count
 from ecluse.passage.inbound import receive, roll_back
 from ecluse.passage.migration import MigrationState
-from ecluse.passage.outbound import prepare
+from ecluse.passage.outbound import prepare, state_dump
+from ecluse.proof.sign import verify_document
 from tests.documents import ENGINEER
 from tests.sites import Laboratory, MemoryVault, patient, request
 
@@ -168,3 +170,17 @@ def test_batches_say_their_types(lab: Laboratory) -> None:
         for piece in plan.slices:
             for batch in snapshot.rows(plan, piece):
                 assert {field.type for field in batch.schema} == {pa.string()}
+
+
+def test_what_a_dump_held_is_signed_and_noted(lab: Laboratory) -> None:
+    """The source's agent signs the tables of a dump, kept or not; the ledger counts both and holds the document's digest alone."""
+    name = lab.begin()
+    seen = {"PAT": {"rows": 3, "kept": ["NUM"]}, "ACCOUNTS": {"rows": 9, "kept": []}}
+    document = state_dump(lab.source_site, name, by=ENGINEER.id, seen=seen)
+    assert lab.source_site.bodies("dump.stated", subject=name) == [
+        {"document": document, "tables": 2, "kept": 1}
+    ]
+    envelope = lab.source_site.documents.get(document)
+    signed = verify_document(envelope, type="statement", keys=lab.source_site.agents)
+    assert signed.digest == document
+    assert json.loads(signed.payload) == {"migration": name, "tables": seen}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
@@ -13,7 +12,7 @@ from ecluse.base.refusal import Refusal
 from ecluse.passage.closing import KEY_DESTROYED, bury, expire_due, revoke
 from ecluse.passage.inbound import accept, receive, replay_rejects, roll_back
 from ecluse.passage.migration import Act, MigrationState
-from ecluse.passage.outbound import deposit, extract_parcel, prepare, state_dump
+from ecluse.passage.outbound import deposit, extract_parcel, prepare
 from ecluse.passage.replay import WHOLE
 from ecluse.proof.sign import verify_document
 from ecluse.terms.catalogue import Privilege
@@ -111,20 +110,6 @@ def test_killed_at_any_change_a_passage_loses_nothing_and_doubles_nothing() -> N
         else:
             break
     assert place > 60
-
-
-def test_what_a_dump_held_is_signed_and_noted(lab: Laboratory) -> None:
-    """The source's agent signs the tables of a dump, kept or not; the ledger counts both and holds the document's digest alone."""
-    name = lab.begin()
-    seen = {"PAT": {"rows": 3, "kept": ["NUM"]}, "ACCOUNTS": {"rows": 9, "kept": []}}
-    document = state_dump(lab.source_site, name, by=ENGINEER.id, seen=seen)
-    assert lab.source_site.bodies("dump.stated", subject=name) == [
-        {"document": document, "tables": 2, "kept": 1}
-    ]
-    envelope = lab.source_site.documents.get(document)
-    signed = verify_document(envelope, type="statement", keys=lab.source_site.agents)
-    assert signed.digest == document
-    assert json.loads(signed.payload) == {"migration": name, "tables": seen}
 
 
 # --- what a run meets --------------------------------------------------------------------------------------------------------------
