@@ -30,7 +30,6 @@ _WIDE: Final = 2_048
 """DuckDB's own vector: the smallest batch it gives, for documents."""
 
 
-
 class DumpSource:
     """Implements `passage.extract.Source` for one dump on `stream` (bytes, read once) and one plan. Close it, or use it in `with`.
 
