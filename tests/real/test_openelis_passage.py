@@ -229,6 +229,9 @@ def test_openelis_is_carried_whole_and_what_reveals_an_infection_stays(
     assert codes_held(lab.settings.target) == {code for code in codes_held(few) if not revealed(code)}
     assert {site for _, site, *_ in result.groups if site != "-"} == {"openelis"}
 
+    if destination == "to_openelis":
+        assert identities(lab.settings.target) == identities_told(filled)
+
     course.accept(name, by=ready.cast.ids["biologist"], key=ready.cast.keys["biologist"])
     course.erase(name, by=ready.cast.ids["biologist"])
     assert ready.source.migration(name).state is MigrationState.ERASED
@@ -242,6 +245,27 @@ def must_arrive(filled: Filled) -> dict[str, int]:
         held_back = [name for name in named if revealed(name)]
         (counts,) = connection.execute(_MUST_ARRIVE, (held_back,)).fetchall()
     return dict(zip(("prescriber", "patient", "request", "specimen", "result"), counts, strict=True))
+
+
+_IDENTITIES: Final = """
+    SELECT t.identity_type, count(*) FROM clinlims.patient_identity i JOIN clinlims.patient_identity_type t ON t.id = i.identity_type_id
+"""
+
+
+def identities(system: SystemSettings) -> dict[str, int]:
+    """The rows of `patient_identity` in an OpenELIS, by type."""
+    with psycopg.connect(system.url.partition("&schema")[0]) as connection:
+        return dict(connection.execute(f"{_IDENTITIES} GROUP BY 1".encode()).fetchall())
+
+
+def identities_told(filled: Filled) -> dict[str, int]:
+    """What must stand there: used names and insured persons' numbers, and no row for a number or a note that the instruction does not name."""
+    within = """
+        JOIN clinlims.patient p ON p.id = i.patient_id WHERE t.identity_type IN ('AKA', 'INSURANCE') AND NOT p.is_merged AND p.id IN (
+            SELECT patient_id FROM clinlims.sample_human h JOIN clinlims.sample s ON s.id = h.samp_id
+            WHERE s.domain = 'H' AND s.entered_date::date BETWEEN '2016-01-01' AND '2020-12-31')"""
+    with psycopg.connect(filled.url) as connection:
+        return dict(connection.execute(f"{_IDENTITIES} {within} GROUP BY 1".encode()).fetchall())
 
 
 def codes_held(system: SystemSettings) -> set[str]:

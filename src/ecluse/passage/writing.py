@@ -108,9 +108,12 @@ class Writer:
             if not columns:
                 continue
             rows = pa.RecordBatch.from_pydict(columns)
-            own = [typed[column] for column in self._told if column.alias == alias and column in typed]
-            if alias != BASE and own and alias not in self.needed:
-                rows = rows.filter(reduce(pc.or_, (pc.is_valid(values) for values in own)))
+            told = [column for column in self._told if column.alias == alias]
+            if alias != BASE and told and alias not in self.needed:
+                own = [pc.is_valid(typed[column]) for column in told if column in typed]
+                if not own:
+                    continue
+                rows = rows.filter(reduce(pc.or_, own))
             table = self.catalogue.tables[name]
             tables.append(TableRows(name, rows, self._key(alias, table, columns)))
         return tuple(tables)

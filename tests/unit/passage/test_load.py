@@ -68,11 +68,13 @@ def test_a_record_becomes_the_rows_of_its_tables() -> None:
 
 
 def test_an_owned_row_that_would_hold_nothing_is_not_written_unless_it_is_pointed_at() -> None:
-    """A record of which an owned table would hold only the link makes no row there, unless its own foreign key needs that row."""
+    """A record of which an owned table would hold only the link makes no row there, none of its fields being known or named, unless a foreign key needs it."""
     unknown, text = patients({"id": "7"}), MAPPING.replace(b', absent = [""]', b"")
     loose = replace(TABLES.tables["people"], foreign_keys=())
     apart = writer(text, Catalogue("memory", {**TABLES.tables, "people": loose})).write(unknown)
     assert {it.table: it.rows.num_rows for it in apart.tables} == {"persons": 0, "people": 1}
+    unnamed = writer(text, Catalogue("memory", {**TABLES.tables, "people": loose})).write(unknown.select(["id"]))
+    assert [it.table for it in unnamed.tables] == ["people"]
     tied = writer(text).write(unknown)
     assert {it.table: it.rows.num_rows for it in tied.tables} == {"persons": 1, "people": 1}
 
