@@ -30,10 +30,12 @@ def main() -> None:
             print(f"wrote {figures.PAGE}")
             continue
         print(part, flush=True)
+        on = figures.machine()
         table = PARTS[part](Asked(asked.results, asked.patients, asked.entries, asked.runs))
         figures.keep(
             part,
             table,
+            on=on,
             command=" ".join(
                 ["python -m bench", part, *(word for word in sys.argv[1:] if word not in (*PARTS, "write"))]
             ),

@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.parts import PARTS, Table
 
-__all__ = ["PAGE", "keep", "page", "shown", "write"]
+__all__ = ["PAGE", "keep", "machine", "page", "shown", "write"]
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / ".results"
@@ -29,11 +29,11 @@ start of the first process to the last commit. Memory is the most that one side'
 """
 
 
-def keep(part: str, table: Table, *, command: str) -> None:
+def keep(part: str, table: Table, *, command: str, on: str) -> None:
     """Write one part's figures, with the machine, the command and the day."""
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{part}.json").write_text(
-        json.dumps({**asdict(table), "machine": machine(), "command": command}, indent=1), "utf-8"
+        json.dumps({**asdict(table), "machine": on, "command": command}, indent=1), "utf-8"
     )
 
 
@@ -65,14 +65,18 @@ def shown(columns: list[str], rows: list[list[str | float | int]]) -> list[str]:
 
 
 def machine() -> str:
-    """Cores, memory, Python, servers and day."""
+    """Cores, memory, how busy it was with anything else, Python, servers and day. Asked before a part begins."""
+    busy = os.getloadavg()[0]
     cores, memory = os.cpu_count(), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     found = [
         _version("postgres", *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/postgres")))),
         _version("mariadbd", "/usr/sbin/mariadbd"),
     ]
     servers = ", ".join(name for name in found if name)
-    return f"{cores} cores, {memory:.0f} GB, Python {platform.python_version()}, {servers}, {datetime.now(UTC):%Y-%m-%d}"
+    alone = (
+        "otherwise idle" if busy < 0.5 else f"already busy (load average {busy:.1f}): read the ratios only"
+    )
+    return f"{cores} cores, {memory:.0f} GB, {alone}, Python {platform.python_version()}, {servers}, {datetime.now(UTC):%Y-%m-%d}"
 
 
 def _version(name: str, *places: str) -> str:

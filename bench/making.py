@@ -35,7 +35,7 @@ def ledger(folder: str, entries: str) -> dict[str, int]:
         file = Path(folder, name)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(octets)
-    return {"entries": kept.size()}
+    return {"entries": kept.size}
 
 
 def verify(folder: str) -> dict[str, int]:
