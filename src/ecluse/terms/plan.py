@@ -107,7 +107,7 @@ def compile_plan(
     """The plan of `instruction` for the system that `mapping` describes.
 
     Raises Refusal `plan/mapping-differs` (the instruction names another mapping), `plan/kind-not-mapped`, `plan/field-not-mapped`
-    (something named would be lost), `plan/scope-not-reachable`.
+    (something named would be lost), `plan/scope-not-reachable`, `plan/category-not-reachable`.
     """
     if instruction.source.mapping != mapping.digest:
         raise Refusal(
@@ -121,6 +121,8 @@ def compile_plan(
     refused = [category for category in vocabulary.special if category not in allowed]
     excluded = _excluded(mapping, classification, refused, vocabulary)
     _check_scope(slices, mapping)
+    if any(excluded.values()):
+        _check_inherits(slices, mapping)
     return Plan(
         instruction=instruction.digest,
         mapping=mapping,
@@ -213,6 +215,17 @@ def _excluded(
             (category, tuple(codes)) for category, codes in by_category.items() if codes
         )
     return table
+
+
+def _check_inherits(slices: tuple[Slice, ...], mapping: Mapping) -> None:
+    """An isolate takes on its culture's categories, a susceptibility its isolate's: without the link, nothing shows that they may leave."""
+    links = {"isolate": "result", "susceptibility": "isolate"}
+    for piece in slices:
+        link = links.get(piece.kind)
+        if link is not None and (link not in piece.mapping.fields or link not in mapping.kinds):
+            raise Refusal(
+                "plan/category-not-reachable", where=f"{mapping.system}: {piece.kind}", expected=link
+            )
 
 
 def _check_scope(slices: tuple[Slice, ...], mapping: Mapping) -> None:

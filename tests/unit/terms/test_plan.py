@@ -85,6 +85,15 @@ def test_where_no_test_can_be_looked_at_every_container_stays() -> None:
     assert plan(REQUEST + RESULT + DOCUMENT, {"document": ("id",)}).containers == ()
 
 
+ISOLATE = '[isolate]\ntable = "G"\nfields = { id = "I", request = "R", result = "V" }\n'
+
+
+def test_an_isolate_takes_on_its_culture_s_categories() -> None:
+    """With the link to its culture, an isolate is planned; what it may leave is then the culture's to say."""
+    made = plan(REQUEST + RESULT + ISOLATE, {"isolate": ("id",)})
+    assert [piece.kind for piece in made.slices] == ["isolate"]
+
+
 OWN = 'scope = { site = "S2", date = "D2" }\n'
 
 
@@ -110,6 +119,7 @@ def test_a_rows_site_is_read_where_its_date_is(text: str, kind: str, column: str
         (REQUEST.replace(', date = "D"', ""), {"request": ("id",)}, "plan/scope-not-reachable"),
         (REQUEST.replace('patient = "P", ', "") + PATIENT, {"patient": ("id",)}, "plan/scope-not-reachable"),
         (REQUEST + RESULT.replace('request = "R", ', ""), {"result": ("id",)}, "plan/scope-not-reachable"),
+        (REQUEST + RESULT + ISOLATE.replace(', result = "V"', ""), {"isolate": ("id",)}, "plan/category-not-reachable"),
     ],
 )  # fmt: skip
 def test_what_could_not_be_carried_or_judged_is_refused(
