@@ -73,7 +73,9 @@ def test_an_owned_row_that_would_hold_nothing_is_not_written_unless_it_is_pointe
     loose = replace(TABLES.tables["people"], foreign_keys=())
     apart = writer(text, Catalogue("memory", {**TABLES.tables, "people": loose})).write(unknown)
     assert {it.table: it.rows.num_rows for it in apart.tables} == {"persons": 0, "people": 1}
-    unnamed = writer(text, Catalogue("memory", {**TABLES.tables, "people": loose})).write(unknown.select(["id"]))
+    unnamed = writer(text, Catalogue("memory", {**TABLES.tables, "people": loose})).write(
+        unknown.select(["id"])
+    )
     assert [it.table for it in unnamed.tables] == ["people"]
     tied = writer(text).write(unknown)
     assert {it.table: it.rows.num_rows for it in tied.tables} == {"persons": 1, "people": 1}
