@@ -83,8 +83,8 @@ def _give_least(made: Stage, site: object, name: str) -> None:
     account = READER if address.dialect == "postgres" else f"{READER}@localhost"
     with closing(tables.connect(url)) as connection, closing(connection.cursor()) as cursor:
         if address.dialect == "postgres":
-            cursor.execute(f"DROP ROLE IF EXISTS {READER}")
-            cursor.execute(f"CREATE ROLE {READER} LOGIN")
+            if not cursor.execute("SELECT FROM pg_roles WHERE rolname = %s", (READER,)).fetchone():
+                cursor.execute(f"CREATE ROLE {READER} LOGIN")
             cursor.execute(f'REVOKE TEMPORARY ON DATABASE "{address.database}" FROM PUBLIC')
         else:
             cursor.execute(f"CREATE OR REPLACE USER '{READER}'@'localhost'")
