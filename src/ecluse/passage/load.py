@@ -141,12 +141,23 @@ class Loader:
         )  # step 4
 
     def unload(self, part: Part) -> int:
-        """Take out again the very records of one part that its marks cover, children before parents; how many."""
+        """Take out again the very records of one part that its marks cover, children before parents; how many.
+
+        All of them, or none: Refusal `load/rollback-not-told` where one can no longer be told (the target's own dictionary has lost its value):
+        its mark would go and its row stay.
+        """
         kind, marks = part.header.kind, sorted(self.done.get(part.header.number, []))
         if part.header.role != "records" or not marks:
             return 0
         batch = _placed(part)
         written = self.writers[kind].write(batch.filter(_covered(batch, marks)))
+        if written.rejected.num_rows:
+            raise Refusal(
+                "load/rollback-not-told",
+                where=kind,
+                got=written.rejected.num_rows,
+                why=written.rejected.column(REASON)[0].as_py(),
+            )
         keys = [TableRows(it.table, it.rows.select(it.key), it.key) for it in reversed(written.tables)]
         for mark in marks:
             self.target.remove(keys if mark is marks[0] else [], mark=mark)

@@ -206,6 +206,22 @@ def test_a_parents_rejection_takes_its_children_along() -> None:
     assert [row["name"] for row in desk.target.tables["doctors"]] == ["TAKEN", "AAA"]
 
 
+def test_what_can_no_longer_be_told_is_not_half_taken_out() -> None:
+    """Where the target's dictionary has lost a value since the load, the rollback is refused whole, marks and rows stay; mended, it goes through."""
+    desk = Desk()
+    batch = patients({"id": "1", "city": "Vannes"}, {"id": "2", "city": "Auray"})
+    assert desk.loader().load(part(1, "patient", batch)) == 2
+    auray = desk.target.tables["towns"].pop()
+    with pytest.raises(Refusal, match="load/rollback-not-told") as said:
+        desk.loader().unload(part(1, "patient", batch))
+    assert said.value.values == {"where": "patient", "got": 1, "why": "city: unknown-in-target"}
+    assert desk.people == ["1", "2"]
+    assert [mark.records for mark in desk.target.marks("m")] == [2]
+    desk.target.tables["towns"].append(auray)
+    assert desk.loader().unload(part(1, "patient", batch)) == 2
+    assert desk.people == []
+
+
 def test_too_many_rejected_rows_stop_the_load() -> None:
     """More than a thousand rejected rows, and more than a tenth of those seen, are a wrong mapping."""
     desk = Desk()
