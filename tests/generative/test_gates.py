@@ -21,6 +21,7 @@ from ecluse.passage.migration import (
     LIVE,
     OPENS,
     SHUT,
+    STOPPED,
     Act,
     Migration,
     MigrationState,
@@ -33,6 +34,7 @@ from ecluse.passage.migration import (
 S = MigrationState
 NAMES: Final = ("m-1", "m-2", "m-3")
 ENDED: Final = (S.REVOKED, S.EXPIRED)
+"""Stopped from outside, perhaps with a gate open."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Gates(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(list(migrations(self.ledger))))
         gate = migrations(self.ledger)[name].gate
         state = migrations(self.ledger)[name].state
-        if gate is not None and state not in ENDED:
+        if gate is not None and state not in STOPPED:
             own = Act.OPEN_SOURCE if gate == "source" else Act.OPEN_TARGET
             assert self.append(own, name)
             assert migrations(self.ledger)[name].gate == gate
@@ -136,6 +138,8 @@ class Gates(RuleBasedStateMachine):
                     if it.gate is None
                     else {Act.CLOSE_SOURCE if it.gate == "source" else Act.CLOSE_TARGET}
                 )
+            if it.state is S.WITHDRAWN:
+                assert (it.gate, possible) == (None, {Act.ERASE})
             if it.state is S.ERASED:
                 assert not possible
 

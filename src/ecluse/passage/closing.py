@@ -12,7 +12,7 @@ from ecluse.base.refusal import Refusal
 from ecluse.passage.acts import INSTRUCTION_REVOKED, KEY_DESTROYED, KEY_RESURRECTED
 from ecluse.passage.authority import signed_instruction
 from ecluse.passage.erase import Certificate, Place, erase
-from ecluse.passage.migration import Act, MigrationState, migrations
+from ecluse.passage.migration import STOPPED, Act, MigrationState, migrations
 from ecluse.passage.outbound import rejects_key
 from ecluse.passage.replay import COMING, WHOLE
 from ecluse.passage.site import Site
@@ -26,7 +26,7 @@ from ecluse.terms.instruction import Revocation, draft_revocation, parse_revocat
 
 __all__ = ["KEY_DESTROYED", "bury", "erase_migration", "expire_due", "revoke"]
 
-ENDED = (MigrationState.RECONCILED, MigrationState.REVOKED, MigrationState.EXPIRED)
+ENDED = (MigrationState.RECONCILED, *STOPPED)
 
 
 def revoke(site: Site, *, by: str, key: SigningKey, instruction: str, reason: str) -> list[str]:
@@ -83,7 +83,7 @@ def erase_migration(target: Site, source: Site, *, name: str, by: str) -> Certif
     """Destroy the migration's keys, parcels and rejects wherever they are, look again, and sign the certificate.
 
     The parcel's key is the instruction's: it goes when no other migration under the instruction still needs it. Raises Refusal
-    `migration/not-now` before acceptance, revocation or expiry; `erase/survived`.
+    `migration/not-now` before acceptance, revocation, expiry or withdrawal; `erase/survived`.
     """
     state = target.migration(name).state
     if state not in ENDED:
@@ -145,7 +145,7 @@ def _under(site: Site, instruction: str) -> list[str]:
         if event.act == Act.DRAFT.value and event.body.get("instruction") == instruction
     }
     known = migrations(site.journal.events())
-    over = (MigrationState.DRAFTED, MigrationState.ERASED, MigrationState.REVOKED, MigrationState.EXPIRED)
+    over = (MigrationState.DRAFTED, MigrationState.ERASED, *STOPPED)
     return sorted(name for name in drafted if known[name].state not in over)
 
 

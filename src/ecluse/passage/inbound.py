@@ -160,7 +160,8 @@ def roll_back(
 ) -> int:
     """Take out of the target every batch of parts after number `to`, newest first; how many records.
 
-    The parcel itself says which rows they are, so nothing else in the target is touched. Raises Refusal `migration/not-now`.
+    The parcel itself says which rows they are, so nothing else in the target is touched. A rehearsal of which nothing is left has ended:
+    only its erasure follows, and it stands in no other run's way. Raises Refusal `migration/not-now`, `load/rollback-...`.
     """
     check_may(site.known(by).person, Permission.LOAD)
     name = received.name
@@ -179,6 +180,8 @@ def roll_back(
         if to == 0:
             site.rejects.erase(rejects_key(name))
         site.record(Act.ROLL_BACK.value, by=by, subject=name, body={"to": to, "removed": removed})
+    if to == 0 and site.bodies(Act.DRAFT.value, subject=name)[0]["rehearse"]:
+        site.record(Act.WITHDRAW.value, by=by, subject=name, body={"removed": removed})
     return removed
 
 
@@ -399,12 +402,19 @@ def _carried_anew(site: Site, received: Received, kinds: set[str]) -> dict[str, 
 
 
 def _earlier_runs(site: Site, name: str) -> list[str]:
-    """For a cut-over run, the migrations under the same instruction that were extracted before it, oldest first; else none."""
+    """For a cut-over run, the migrations under the same instruction that were extracted before it, oldest first; else none.
+
+    A rehearsal is none of them: a cut-over run completes whole runs.
+    """
     events = site.journal.events()
     drafted = {event.subject: event.body for event in events if event.act == Act.DRAFT.value}
     if drafted[name]["run"] != "delta":
         return []
-    same = [run for run, body in drafted.items() if body["instruction"] == drafted[name]["instruction"]]
+    same = [
+        run
+        for run, body in drafted.items()
+        if body["instruction"] == drafted[name]["instruction"] and not body["rehearse"]
+    ]
     extracted = [
         event.subject for event in events if event.act == Act.EXTRACT.value and event.subject in same
     ]

@@ -16,6 +16,8 @@ from ecluse.base.refusal import Refusal
 
 __all__ = [
     "ACTS",
+    "LIVE",
+    "STOPPED",
     "Act",
     "Fact",
     "Gate",
@@ -45,6 +47,9 @@ class MigrationState(StrEnum):
     ERASED = "erased"  # keys and bytes destroyed, proved by a signed certificate
     REVOKED = "revoked"  # the laboratory took its instruction back: only erasure follows
     EXPIRED = "expired"  # the time to live is over: only erasure follows
+    WITHDRAWN = (
+        "withdrawn"  # a rehearsal, all of it taken out of the target again: it is over, only erasure follows
+    )
 
 
 class Act(StrEnum):
@@ -61,6 +66,7 @@ class Act(StrEnum):
     CLOSE_TARGET = "gate.target-closed"
     LOAD = "migration.loaded"
     ROLL_BACK = "migration.rolled-back"
+    WITHDRAW = "migration.withdrawn"
     RECONCILE = "migration.reconciled"
     REVOKE = "migration.revoked"
     EXPIRE = "migration.expired"
@@ -68,7 +74,9 @@ class Act(StrEnum):
 
 
 S = MigrationState
-LIVE: Final = frozenset(S) - {S.ERASED, S.REVOKED, S.EXPIRED}
+STOPPED: Final = (S.REVOKED, S.EXPIRED, S.WITHDRAWN)
+"""Ended without acceptance: only erasure follows."""
+LIVE: Final = frozenset(S) - {S.ERASED, *STOPPED}
 
 ACTS: Final[dict[Act, dict[MigrationState, MigrationState]]] = {
     Act.INSTRUCT: {S.DRAFTED: S.INSTRUCTED},
@@ -81,16 +89,19 @@ ACTS: Final[dict[Act, dict[MigrationState, MigrationState]]] = {
     Act.CLOSE_TARGET: {S.HANDED_OVER: S.HANDED_OVER, S.REVOKED: S.REVOKED, S.EXPIRED: S.EXPIRED},
     Act.LOAD: {S.HANDED_OVER: S.LOADED},
     Act.ROLL_BACK: {S.HANDED_OVER: S.HANDED_OVER},
+    Act.WITHDRAW: {S.HANDED_OVER: S.WITHDRAWN},
     Act.RECONCILE: {S.LOADED: S.RECONCILED},
     Act.REVOKE: dict.fromkeys(LIVE, S.REVOKED),
     Act.EXPIRE: dict.fromkeys(LIVE, S.EXPIRED),
-    Act.ERASE: {S.RECONCILED: S.ERASED, S.REVOKED: S.ERASED, S.EXPIRED: S.ERASED},
+    Act.ERASE: dict.fromkeys((S.RECONCILED, *STOPPED), S.ERASED),
 }
 """The one table of transitions: act -> {state before: state after}. `Act.DRAFT` begins a migration."""
 
 OPENS: Final[dict[Act, Gate]] = {Act.OPEN_SOURCE: "source", Act.OPEN_TARGET: "target"}
 CLOSES: Final[dict[Act, Gate]] = {Act.CLOSE_SOURCE: "source", Act.CLOSE_TARGET: "target"}
-SHUT: Final = frozenset({Act.EXTRACT, Act.DEPOSIT, Act.HAND_OVER, Act.LOAD, Act.RECONCILE, Act.ERASE})
+SHUT: Final = frozenset(
+    {Act.EXTRACT, Act.DEPOSIT, Act.HAND_OVER, Act.LOAD, Act.WITHDRAW, Act.RECONCILE, Act.ERASE}
+)
 """Acts that need both gates shut."""
 
 
@@ -183,5 +194,5 @@ def diagram() -> str:
         for state in S
         if state in LIVE
     ]
-    lines += [f"    {stop.name} --> {S.ERASED.name}: {Act.ERASE.value}" for stop in (S.REVOKED, S.EXPIRED)]
+    lines += [f"    {stop.name} --> {S.ERASED.name}: {Act.ERASE.value}" for stop in STOPPED]
     return "\n".join([*lines, f"    {S.ERASED.name} --> [*]"]) + "\n"

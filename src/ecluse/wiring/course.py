@@ -21,7 +21,7 @@ from ecluse.passage.erase import Certificate
 from ecluse.passage.extract import Progress, Snapshot, Source
 from ecluse.passage.inbound import Received
 from ecluse.passage.load import Target
-from ecluse.passage.migration import Gate, MigrationState, migrations
+from ecluse.passage.migration import LIVE, Gate, MigrationState, migrations
 from ecluse.passage.outbound import Passage
 from ecluse.passage.reconcile import Reconciliation, Side
 from ecluse.passage.replay import Replayed
@@ -188,13 +188,17 @@ class Course:
 
 
 def migration_of(site: Site, name: str) -> str:
-    """The migration meant: the one named, else the only one not yet over, else the last. Raises Refusal `migration/which`, `migration/unknown`."""
+    """The migration meant: the one named, else the only one alive, else the only one not yet erased, else the last.
+
+    One that only waits for its erasure stands in nobody's way. Raises Refusal `migration/which`, `migration/unknown`.
+    """
     known = migrations(site.journal.events())
     if name:
         if name not in known:
             raise Refusal("migration/unknown", where=name)
         return name
-    alive = [it.name for it in known.values() if it.state is not MigrationState.ERASED]
+    left = [it.name for it in known.values() if it.state is not MigrationState.ERASED]
+    alive = [it for it in left if known[it].state in LIVE] or left
     if not alive and known:
         return list(known)[-1]
     if len(alive) != 1:

@@ -38,6 +38,7 @@ STEPS: Final[dict[MigrationState, str]] = {
     MigrationState.RECONCILED: "erase",
     MigrationState.REVOKED: "erase",
     MigrationState.EXPIRED: "erase",
+    MigrationState.WITHDRAWN: "erase",
 }
 """What comes next in each state. After `reconcile` a biologist accepts; nothing does that for them."""
 

@@ -11,7 +11,7 @@ from ecluse.doors.pages import report_page
 from ecluse.doors.pages.lock import lock_drawing
 from ecluse.doors.pages.plots import HeatMap, gates_plot
 from ecluse.doors.pages.tongue import Tongue
-from ecluse.passage.migration import Act, Migration, MigrationState
+from ecluse.passage.migration import STOPPED, Act, Migration, MigrationState
 from tests.unit.doors.told import AT, NAME, WHOLE, events, kind, reconciled, story
 
 
@@ -27,7 +27,7 @@ def test_the_lock_is_drawn_as_it_stands(state: MigrationState, gate: str | None)
     }
     assert said[gate] in drawn
     assert drawn.count('y="2"') == (gate is not None)
-    assert ('class="hull"' in drawn) is (state not in (MigrationState.REVOKED, MigrationState.EXPIRED))
+    assert ('class="hull"' in drawn) is (state not in STOPPED)
 
 
 def test_the_gates_plot_never_shows_both_open() -> None:

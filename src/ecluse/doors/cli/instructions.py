@@ -224,7 +224,7 @@ def revoke(
     voice.line(voice.phrase("dry" if dry_run else "revoked", what=ordered.id))
     for name in stopped:
         voice.line(f"  {name}")
-    voice.next("erase --as PERSON" if stopped else "lock status")
+    voice.next(f"erase {stopped[0]} --as PERSON" if stopped else "lock status")
 
 
 def _read(place: Here, site: Site, given: str) -> Instruction:

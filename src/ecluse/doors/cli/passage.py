@@ -266,7 +266,7 @@ def erase(
         secret=passphrase_file,
         json=json,
         dry_run=dry_run,
-        then="bundle bundle.zip",
+        then="",
     )
 
 
@@ -303,14 +303,16 @@ def rollback(
     """Take out of the target what the parts after N brought; 0 takes everything out."""
     place = here(ctx, json=json)
     voice = place.voice
-    name = place.migration(place.workspace.any_site(), migration)
+    site = place.workspace.any_site()
+    name = place.migration(site, migration)
     place.acting(author, passphrase_file)
     removed = 0 if dry_run else place.workspace.course().roll_back(name, by=author, to=to)
     voice.result("rollback", migration=name, to=to, removed=removed, dry_run=dry_run)
     voice.line(
         voice.phrase("dry", what=name) if dry_run else voice.phrase("rolled_back", rows=voice.number(removed))
     )
-    voice.next(f"load {name} --as PERSON")
+    over = site.migration(name).state.value == "withdrawn"  # a rehearsal: what comes is the real run
+    voice.next("run --as PERSON" if over else f"load {name} --as PERSON")
 
 
 def _alone(
@@ -341,5 +343,14 @@ def _alone(
         return 0
     result = TAKE[step](place, name, author)
     voice.result(step, migration=name, dry_run=False, result=result)
-    voice.next(f"{then} {name} --as PERSON" if then != "bundle bundle.zip" else then)
+    voice.next(_waiting(site) if step == "erase" else f"{then} {name} --as PERSON")
     return REJECTED if result.get("rejected") else 0
+
+
+def _waiting(site: Site) -> str:
+    """What comes after an erasure: that of another migration which only waits for it, else the inspector's bundle."""
+    from ecluse.passage.migration import STOPPED, migrations
+
+    known = migrations(site.journal.events())
+    stopped = next((name for name, migration in known.items() if migration.state in STOPPED), "")
+    return f"erase {stopped} --as PERSON" if stopped else "bundle bundle.zip"

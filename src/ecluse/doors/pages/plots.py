@@ -23,6 +23,7 @@ __all__ = ["HeatMap", "flow_bars", "gates_plot"]
 _WIDE: Final = 400
 _STEPS: Final = (
     Act.INSTRUCT, Act.EXTRACT, Act.DEPOSIT, Act.HAND_OVER, Act.LOAD, Act.RECONCILE, Act.ERASE, Act.REVOKE, Act.EXPIRE,
+    Act.WITHDRAW,
 )  # fmt: skip
 """The acts that the line of time names under it."""
 

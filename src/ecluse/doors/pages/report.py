@@ -15,12 +15,10 @@ from ecluse.doors.pages.markup import Content, Markup, element, joined, page_of
 from ecluse.doors.pages.plots import gates_plot
 from ecluse.doors.pages.story import Story
 from ecluse.doors.pages.tongue import Column, Mood, Tongue, sections
-from ecluse.passage.migration import Act, MigrationState
+from ecluse.passage.migration import STOPPED, Act
 from ecluse.passage.reconcile import Reconciliation
 
 __all__ = ["report_page"]
-
-STOPPED = (MigrationState.REVOKED, MigrationState.EXPIRED)
 
 
 def report_page(story: Story, *, language: str, at: datetime, bundle: str = "") -> str:

@@ -1,0 +1,91 @@
+"""A rehearsal: carried on a few patients, taken out again, over by itself, and in no other run's way."""
+
+from __future__ import annotations
+
+import pytest
+
+from ecluse.base.refusal import Refusal
+from ecluse.passage.inbound import receive, roll_back
+from ecluse.passage.migration import Act, MigrationState
+from tests.documents import ENGINEER
+from tests.sites import Killed, Laboratory, patient, request
+
+
+@pytest.fixture
+def lab() -> Laboratory:
+    return Laboratory()
+
+
+def advance(lab: Laboratory, name: str, to: MigrationState) -> None:
+    while lab.state(name) is not to:
+        lab.step(name)
+
+
+def taken_out(lab: Laboratory, name: str, *, to: int = 0) -> int:
+    received = receive(lab.target_site, name, source="old-site")
+    return roll_back(lab.target_site, received, by=ENGINEER.id, target=lab.target, mapping=lab.new, to=to)
+
+
+def test_a_rehearsal_taken_out_is_over(lab: Laboratory) -> None:
+    """Rolled back whole, a rehearsal has ended by itself: it is not loaded again, and the real run is erased with every key, then it too."""
+    rehearsal = lab.begin(rehearse=1)
+    advance(lab, rehearsal, MigrationState.LOADED)
+    assert taken_out(lab, rehearsal) > 0
+    assert not any(lab.target.tables.values())
+    assert lab.state(rehearsal) is MigrationState.WITHDRAWN
+    for verb in (lab.load, lab.reconcile, lab.accept, lab.extract):
+        with pytest.raises(Refusal, match="migration/not-now"):
+            verb(rehearsal)
+    whole = lab.begin()
+    advance(lab, whole, MigrationState.ERASED)
+    assert "parcel" not in lab.target_site.keys.names()
+    assert lab.erase(rehearsal).why == "withdrawn"
+    assert not lab.target_site.custody.folders()
+
+
+def test_a_rehearsal_half_taken_out_goes_on(lab: Laboratory) -> None:
+    """Rolled back to a part, a rehearsal still has rows in the target: it can be loaded again, and has not ended."""
+    rehearsal = lab.begin(rehearse=1)
+    advance(lab, rehearsal, MigrationState.LOADED)
+    taken_out(lab, rehearsal, to=1)
+    assert lab.state(rehearsal) is MigrationState.HANDED_OVER
+    assert lab.load(rehearsal) > 0
+
+
+def test_a_rehearsals_rollback_killed_anywhere_is_run_again() -> None:
+    """Killed at any change, the rollback run again takes out what is left and ends the rehearsal once."""
+    place, killed = 0, 0
+    while killed == place:
+        place += 1
+        lab = Laboratory()
+        rehearsal = lab.begin(rehearse=1)
+        advance(lab, rehearsal, MigrationState.LOADED)
+        lab.wire.arm(place, after=False)
+        try:
+            taken_out(lab, rehearsal)
+        except Killed:
+            killed += 1
+            lab.wire.arm(0, after=False)
+            taken_out(lab, rehearsal)
+        assert lab.state(rehearsal) is MigrationState.WITHDRAWN
+        assert not any(lab.target.tables.values())
+        assert lab.target_site.bodies(Act.WITHDRAW.value, subject=rehearsal)
+    assert killed > 3
+
+
+def test_a_cut_over_run_completes_whole_runs_only(lab: Laboratory) -> None:
+    """After a rehearsal that was erased, a cut-over run is held against what stood in the target before the whole run, and explains every row."""
+    lab.target.tables["people"].append({"id": "P7", "name": "A", "first": None, "sex": None, "born": None})
+    rehearsal = lab.begin(rehearse=1)
+    advance(lab, rehearsal, MigrationState.LOADED)
+    taken_out(lab, rehearsal)
+    whole = lab.begin()
+    advance(lab, whole, MigrationState.LOADED)
+    lab.erase(rehearsal)
+    lab.tables["PAT"].append(patient(6))
+    lab.tables["REQ"].append(request(8, 6, MAJ=None))
+    delta = lab.begin(delta=True)
+    advance(lab, delta, MigrationState.HANDED_OVER)
+    lab.load(delta, before={})
+    found = lab.reconcile(delta)
+    assert (found.unexplained, found.failed) == (0, ())
