@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final, NamedTuple, Protocol
 
-__all__ = ["CARRIED", "IGNORED", "Case", "Fact", "Format", "Row", "Seen", "Unread", "Written"]
+__all__ = ["CARRIED", "IGNORED", "UNKNOWN", "Case", "Fact", "Format", "Row", "Seen", "Unread", "Written"]
 
 Row = Mapping[str, str | bytes | None]
 """A record: field name to raw text (octets for a document's content); None or missing where the message says nothing."""
@@ -20,13 +20,16 @@ CARRIED: Final = "carried"
 """The fate of a unit that gave a record, or a part of one."""
 IGNORED: Final = "structure"
 """The fate of a unit that holds no field of the vocabulary: an envelope, a trailer, a set-up line."""
+UNKNOWN: Final = "not-in-vocabulary"
+"""The fate of a unit that says something the vocabulary has no word for: it stays where it is, and is counted."""
 
 
 class Fact(NamedTuple):
     """One record as one message tells it. Later facts of the same kind and `id` complete and replace earlier ones, field by field: a field
     that is None changes nothing, "" empties it. `gone`: the message says that the record is deleted.
 
-    `place`: file, message and unit (1-based), for counts and messages; never a value.
+    `row` has the record's id, always: what has none cannot be told from another, and is `Unread`. `place`: file, message and unit (1-based),
+    for counts and messages; never a value.
     """
 
     kind: str
@@ -47,7 +50,7 @@ class Unread(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """So many units of this name (segment "OBX", element "observation", "row") met this fate: `CARRIED`, `IGNORED`, or "not-in-vocabulary"."""
+    """So many units of this name (segment "OBX", element "observation", "row") met this fate: `CARRIED`, `IGNORED`, or `UNKNOWN`."""
 
     unit: str
     fate: str
@@ -85,7 +88,10 @@ class Format(Protocol):
     """The mapping file that ships with it (TOML text): the kinds and fields that the format can hold, and no other."""
 
     def read(self, stream: BinaryIO, *, name: str) -> Iterator[Fact | Unread | Seen]:
-        """Everything in one file, `name` being how places call it. Never raises for what the file holds: what cannot be read is `Unread`."""
+        """Everything in one file, `name` being how places call it. Never raises for what the file holds: what cannot be read is `Unread`.
+
+        `stream` may give fewer octets than asked for, as a pipe does. Every unit is counted once: by a `Seen`, or in an `Unread`.
+        """
         ...
 
     def unfit(self, kind: str, row: Row) -> str | None:
@@ -93,5 +99,8 @@ class Format(Protocol):
         ...
 
     def write(self, cases: Iterable[Case], alone: Iterable[tuple[str, Row]]) -> Iterator[Written]:
-        """Files that hold all cases, then the records that belong to none (kind, record): patients and prescribers without a request."""
+        """Files that hold all cases, then the records that belong to none (kind, record): patients and prescribers without a request.
+
+        Names are in their own order: what is read last was written last. Memory stays that of one file.
+        """
         ...
