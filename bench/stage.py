@@ -83,7 +83,7 @@ def _give_least(made: Stage, site: object, name: str) -> None:
     account = READER if address.dialect == "postgres" else f"{READER}@localhost"
     with closing(tables.connect(url)) as connection, closing(connection.cursor()) as cursor:
         if address.dialect == "postgres":
-            if not cursor.execute("SELECT FROM pg_roles WHERE rolname = %s", (READER,)).fetchone():
+            if not cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (READER,)).fetchone():
                 cursor.execute(f"CREATE ROLE {READER} LOGIN")
             cursor.execute(f'REVOKE TEMPORARY ON DATABASE "{address.database}" FROM PUBLIC')
         else:
