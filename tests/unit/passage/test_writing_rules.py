@@ -130,3 +130,44 @@ def test_only_foreign_keys_that_are_filled_order_the_tables() -> None:
     }
     writer = Writer(vocabulary().kinds["result"], mapping, Catalogue("memory", tables), lambda *_: {})
     assert [name for _, name in writer.aliases] == ["ANA", "R"]
+
+
+LINKED = """[result]
+table = "R"
+fields.id = "ID"
+fields.status = "a.S"
+fields.request = "a.NUM"
+fields.label = "t.LABEL"
+where = { KIND = "R", STATE = ["V", "O"] }
+[[result.join]]
+table = "ANA"
+as = "a"
+on = { NUM = "A" }
+role = "owned"
+[[result.join]]
+table = "TESTS"
+as = "t"
+on = { ID = "TEST" }
+"""
+
+
+def test_what_links_two_rows_is_written_on_both() -> None:
+    """A field that stands in the owned row, and by which the record's row finds it, fills the column of both."""
+    tables = written("result", LINKED, {"id": ["1"], "status": ["V"], "request": ["D1"]}).tables
+    assert {it.table: it.rows.to_pylist() for it in tables} == {
+        "R": [{"ID": "1", "A": "D1", "KIND": "R"}],
+        "ANA": [{"NUM": "D1", "S": "V"}],
+    }
+
+
+def test_a_condition_that_leaves_a_choice_is_not_written() -> None:
+    """A column that may hold several values is left to the target; one that can hold but one gets it."""
+    (table, _) = written("result", LINKED, {"id": ["1"], "status": ["V"], "request": ["D1"]}).tables
+    assert "STATE" not in table.rows.schema.names
+    assert table.rows.column("KIND").to_pylist() == ["R"]
+
+
+def test_a_row_of_which_nothing_is_carried_is_not_written() -> None:
+    """Where the instruction names no field of an owned row, the table is left alone; so is one that the mapping only reads."""
+    result = written("result", LINKED, {"id": ["1"], "label": ["Sodium"]})
+    assert [(it.table, it.rows.schema.names) for it in result.tables] == [("R", ["ID", "KIND"])]
