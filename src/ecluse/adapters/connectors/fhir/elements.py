@@ -33,6 +33,9 @@ LONGEST: Final = 1 << 20
 PREFIXES: Final = {"isolate": "isolate-", "susceptibility": "susceptibility-"}
 """Kinds that share a resource type with another kind are told apart by the beginning of their ids."""
 
+NUMBERED: Final = "n-"
+"""Before an id that is a number alone."""
+
 TYPES: Final = {
     "prescriber": "Practitioner", "patient": "Patient", "request": "ServiceRequest", "specimen": "Specimen", "result": "Observation",
     "isolate": "Observation", "susceptibility": "Observation", "document": "DiagnosticReport", "invoice": "ChargeItem",
@@ -88,7 +91,7 @@ def _marked(number: object) -> str:
 
 
 _ENCODE: Final = JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_marked).encode
-_MARKED: Final = re.compile(r'"\\u0001([-0-9.]+)"')
+_MARKED: Final = re.compile(r'"\\u0001([-+0-9.eE]+)"')
 
 
 # --- simple types -------------------------------------------------------------------------------------------------------------
@@ -157,10 +160,14 @@ def _offset(zone: ZoneInfo, minute: str) -> str | None:
 
 
 def fhir_id(kind: str, source: str) -> str:
-    """The id of a record's resource: the source's own where FHIR allows it, else `x-` and the first 52 letters of its SHA-256 in base 32."""
-    prefix = PREFIXES.get(kind, "")
-    plain = prefix + source
-    if _ID.fullmatch(plain) and not source.startswith(("x-", *PREFIXES.values())):
+    """The id of a record's resource: the source's own where FHIR allows it, else `x-` and the first 52 letters of its SHA-256 in base 32.
+
+    A number alone gets `n-` before it: servers keep such ids for those that they give themselves (HAPI, "client id strategy").
+    """
+    plain = PREFIXES.get(kind, "") + source
+    if plain.isascii() and plain.isdigit():
+        plain = NUMBERED + plain
+    if _ID.fullmatch(plain) and not source.startswith(("x-", NUMBERED, *PREFIXES.values())):
         return plain
     digest = hashlib.sha256(f"{kind}\0{source}".encode()).digest()
     return "x-" + b32encode(digest).decode("ascii").lower()[:52]
@@ -191,7 +198,7 @@ def referred(kind: str, place: Element | None) -> str | None:
     if name.startswith("x-"):
         value: str | None = place.get("identifier", {}).get("value")
         return value
-    return name.removeprefix(PREFIXES.get(kind, ""))
+    return name.removeprefix(PREFIXES.get(kind, NUMBERED))
 
 
 def first(place: Sequence[Element] | None) -> Element | None:

@@ -25,6 +25,7 @@ from ecluse.adapters.connectors.fhir.elements import (
     code,
     encode,
     fhir_id,
+    identifier,
 )
 
 __all__ = ["BINARY", "EXACT", "KINDS", "binary_of", "line_of", "resource_of", "row_of"]
@@ -86,6 +87,13 @@ def binary_of(row: Row) -> Element | None:
         "id": fhir_id("document", row["id"] or ""),
         "contentType": code(row.get("media_type")) or "application/octet-stream",
     }
+    owner = identifier("document", row["id"])
+    if owner is not None:
+        # Who may see the octets is who may see the report (R4, "Binary"); and it tells whose they are where the id had to be made up.
+        resource["securityContext"] = {
+            "reference": f"{TYPES['document']}/{resource['id']}",
+            "identifier": owner,
+        }
     return resource | ({"data": content} if content else {})
 
 
