@@ -13,10 +13,12 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from binascii import Error
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import RawIOBase
 from itertools import chain, islice
 from typing import Any, BinaryIO, Final
+
+import pyarrow as pa
 
 from ecluse.adapters.connectors.files.format import (
     CARRIED,
@@ -24,11 +26,14 @@ from ecluse.adapters.connectors.files.format import (
     UNKNOWN,
     Case,
     Fact,
+    File,
     Row,
+    Rows,
     Seen,
     Unread,
     Written,
 )
+from ecluse.terms.catalogue import Catalogue
 from ecluse.terms.mapping import parse_mapping
 from ecluse.terms.vocabulary import vocabulary
 from tests.ports.cases import rows_of
@@ -117,6 +122,51 @@ class Lines:
         while records_alone := list(islice(others, TOGETHER)):
             number += 1
             yield Written(f"{number:06d}.jsonl", b"".join(_told(kind, row) for kind, row in records_alone))
+
+
+class LineTables:
+    """Implements `files.format.Tables` on the same lines: each is a row of the table it names, with this catalogue."""
+
+    name = "line-tables"
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    def catalogue(self, files: Sequence[File]) -> Catalogue:
+        """As it was given: lines of JSON do not tell which columns are absent."""
+        return self._catalogue
+
+    def rows(
+        self, files: Sequence[File], wanted: Mapping[str, Sequence[str]]
+    ) -> Iterator[Rows | Unread | Seen]:
+        """A line at a time, in batches of one table."""
+        for file in files:
+            with file.open() as stream:
+                for number, text in enumerate(stream, start=1):
+                    yield from self._row(text, f"{file.place}:{number}", wanted)
+
+    def _row(
+        self, text: bytes, place: str, wanted: Mapping[str, Sequence[str]]
+    ) -> Iterator[Rows | Unread | Seen]:
+        try:
+            said = json.loads(text)
+            table, row = said["kind"], said["row"]
+        except (ValueError, TypeError, KeyError):
+            yield Unread(place, "no-row", text, {"row": 1})
+            return
+        if table in wanted:
+            columns = {name: _cell(row.get(name)) for name in wanted[table]}
+            shape = pa.schema([pa.field(name, self._type(table, name)) for name in columns])
+            yield Rows(table, pa.RecordBatch.from_pylist([columns], schema=shape))
+        yield Seen("row", CARRIED if table in wanted else UNKNOWN)
+
+    def _type(self, table: str, name: str) -> pa.DataType:
+        family = self._catalogue.tables[table].columns[name].family
+        return pa.binary() if family == "bytes" else pa.string()
+
+
+def _cell(value: Any) -> str | bytes | None:
+    return b64decode(value["base64"]) if isinstance(value, dict) else value
 
 
 def _told(kind: str, row: Row) -> bytes:

@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ecluse.adapters.connectors.files.folder import listed
+from ecluse.adapters.connectors.files.source import FilesSource
 from ecluse.adapters.connectors.memory import MemorySource
 from ecluse.adapters.connectors.sql.address import parse_address
 from ecluse.adapters.connectors.sql.connect import open_mariadb, open_postgres, open_sqlite
@@ -31,11 +33,14 @@ from ecluse.passage.extract import Snapshot, Source
 from ecluse.terms.mapping import Mapping, parse_mapping
 from ecluse.terms.plan import Plan, Slice
 from ecluse.terms.vocabulary import vocabulary
+from tests.ports.format_lines import Lines, LineTables, line
 from tests.servers import Server
 
 LIVE: Final = ("sqlite", "postgres", "mariadb")
 DUMPED: Final = ("sqlite-dump", "postgres-dump", "postgres-inserts", "mariadb-dump")
-ENGINES: Final = (*LIVE, *DUMPED, "memory")
+FILED: Final = ("files", "files-folded")
+"""Files of tables, and files of messages of which each tells one record; both written as lines of JSON."""
+ENGINES: Final = (*LIVE, *DUMPED, *FILED, "memory")
 DIALECT: Final[dict[str, Any]] = {"sqlite": "sqlite", "postgres": "postgresql", "mariadb": "mariadb"}
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -95,8 +100,11 @@ LEAVING: Final[dict[str, list[str]]] = {
 
 def mapping(name: str) -> Mapping:
     """One of the mappings that ship with the invented laboratory."""
-    place = resources.files("ecluse.invent").joinpath("mappings", f"{name}.toml")
-    return parse_mapping(place.read_bytes(), vocabulary=vocabulary())
+    return parse_mapping(_mapping_text(name).encode(), vocabulary=vocabulary())
+
+
+def _mapping_text(name: str) -> str:
+    return resources.files("ecluse.invent").joinpath("mappings", f"{name}.toml").read_text("utf-8")
 
 
 def slices(described: Mapping) -> tuple[Slice, ...]:
@@ -145,6 +153,8 @@ def place(engine: str, request: pytest.FixtureRequest, tmp_path: Path, stack: Ex
         for statement in ddl("sqlite"):
             connection.execute(statement)
         return Place(engine, lambda _: MemorySource(introspect_sqlite(connection), rows), _silent)
+    if live == "files":
+        return Place(engine, lambda _: _of_files(form, rows, ddl("sqlite"), tmp_path), _silent)
     url = (
         f"sqlite:///{tmp_path / 'old.db'}"
         if live == "sqlite"
@@ -159,6 +169,19 @@ def place(engine: str, request: pytest.FixtureRequest, tmp_path: Path, stack: Ex
         lambda wanted: stack.enter_context(DumpSource(BytesIO(dump), wanted, folder=tmp_path)),
         _silent,
     )
+
+
+def _of_files(form: str, rows: Rows, tables: list[str], tmp_path: Path) -> Source:
+    """The rows as lines of JSON in a file for each table."""
+    folder = tmp_path / "files"
+    folder.mkdir(exist_ok=True)
+    for table, lines in rows.items():
+        (folder / f"{table}.jsonl").write_bytes(b"".join(line(table, **row) for row in lines))
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for statement in tables:
+            connection.execute(statement)
+        fmt = Lines(_mapping_text("invented-old")) if form else LineTables(introspect_sqlite(connection))
+    return FilesSource(fmt, lambda: listed(folder), scratch=tmp_path)
 
 
 _SOURCES: Final[dict[str, Callable[[Any], Source]]] = {
@@ -200,11 +223,11 @@ def _filled(
     for statement in ddl:
         say(statement)
     for table, lines in rows.items():
-        for line in lines:
-            names = ", ".join(f"{quote}{name}{quote}" for name in line)
+        for row in lines:
+            names = ", ".join(f"{quote}{name}{quote}" for name in row)
             say(
-                f"INSERT INTO {quote}{table}{quote} ({names}) VALUES ({', '.join([mark] * len(line))})",
-                tuple(line.values()),
+                f"INSERT INTO {quote}{table}{quote} ({names}) VALUES ({', '.join([mark] * len(row))})",
+                tuple(row.values()),
             )
     return say
 

@@ -79,7 +79,8 @@ def test_values_arrive_as_they_are_stored(lab: Place) -> None:
         patients = rows_by_id(snapshot, wanted, "patient")
         assert patients["P1"]["birth_name"] == 'L\'ÉTÉ \\ "x"'
         assert patients["P1"]["comment"] == "à revoir\nlundi\t;"
-        assert patients["P2"]["birth_name"] == ""
+        # A message that says "" empties the field: there, an empty text and an absent one are the same.
+        assert patients["P2"]["birth_name"] == (None if lab.engine == "files-folded" else "")
         assert patients["P2"]["doctor"] is None
         assert rows_by_id(snapshot, wanted, "result")["A1"]["code"] == "GLU     "
         assert rows_by_id(snapshot, wanted, "document")["C1"]["content"] == b"%PDF\x00\xff'\\\n"
@@ -167,7 +168,7 @@ def test_a_snapshot_sees_one_instant(live: Place) -> None:
         assert sorted(rows_by_id(snapshot, wanted, "request")) == ["R6"]
 
 
-@pytest.mark.parametrize("engine", [*LIVE, "sqlite-dump"])
+@pytest.mark.parametrize("engine", [*LIVE, "sqlite-dump", "files"])
 def test_a_join_that_multiplies_rows_is_refused(
     engine: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

@@ -3,15 +3,26 @@
 Decides the contract that `source` and `target` of this folder rely on, and every format keeps (tests/ports/test_format.py). A format knows no
 instruction, plan or rule: it gives the records of the canonical vocabulary, in the raw text of the message, and the fate of every unit
 (segment, line, element, row) of what it was given, so that none is dropped in silence.
+
+There are two kinds of format. Messages tell records of the vocabulary, the same one many times: those are `Format`, their facts are folded.
+Tables (CSV, XLSX, Parquet...) have columns of their own, which a mapping written for them names: those are `Tables`, a row is a row. What can
+be a target is a `Format`, whatever it reads by; a format may be both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import BinaryIO, Final, NamedTuple, Protocol
+from typing import BinaryIO, Final, NamedTuple, Protocol, runtime_checkable
 
-__all__ = ["CARRIED", "IGNORED", "UNKNOWN", "Case", "Fact", "Format", "Row", "Seen", "Unread", "Written"]
+import pyarrow as pa
+
+from ecluse.terms.catalogue import Catalogue
+
+__all__ = [
+    "CARRIED", "IGNORED", "UNKNOWN", "Case", "Fact", "File", "Format", "Row", "Rows", "Seen", "Tables", "Unread", "Written",
+]  # fmt: skip
 
 Row = Mapping[str, str | bytes | None]
 """A record: field name to raw text (octets for a document's content); None or missing where the message says nothing."""
@@ -102,5 +113,50 @@ class Format(Protocol):
         """Files that hold all cases, then the records that belong to none (kind, record): patients and prescribers without a request.
 
         Names are in their own order: what is read last was written last. Memory stays that of one file.
+        """
+        ...
+
+
+class File(Protocol):
+    """One file of a source."""
+
+    @property
+    def name(self) -> str:
+        """As a table may be named after it: its path below the source's folder, with "/"."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """As places call it: its number in the source, never its name, which may be a patient's."""
+        ...
+
+    def open(self) -> AbstractContextManager[BinaryIO]:
+        """Its octets from the start; it can be sought in. Raises Refusal `source/changed`, `files/stream-again` (a pipe is read once)."""
+        ...
+
+
+class Rows(NamedTuple):
+    """Rows of one table, as they come: `batch` has exactly the columns asked for, of text (null where the cell is empty) or of octets."""
+
+    table: str
+    batch: pa.RecordBatch
+
+
+@runtime_checkable
+class Tables(Protocol):
+    """One format of files that are tables of their own. `rows` reads as a stream: memory stays that of one batch."""
+
+    name: str
+
+    def catalogue(self, files: Sequence[File]) -> Catalogue:
+        """Every table of these files with all its columns. Raises Refusal where a file is no table at all."""
+        ...
+
+    def rows(
+        self, files: Sequence[File], wanted: Mapping[str, Sequence[str]]
+    ) -> Iterator[Rows | Unread | Seen]:
+        """The wanted columns of the wanted tables; and, of all the tables, every row counted once, by a `Seen` or in an `Unread`.
+
+        Columns of family `bytes` are given as binary, all others as string. Never raises for what a row holds.
         """
         ...

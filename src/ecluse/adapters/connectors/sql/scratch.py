@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from typing import Final
 
 import duckdb
 import pyarrow as pa
@@ -23,9 +24,11 @@ from ecluse.base.refusal import Fault
 
 __all__ = ["Scratch", "open_scratch", "said"]
 
+_KINDS: Final = {pa.binary(): "BLOB", pa.int64(): "BIGINT", pa.bool_(): "BOOLEAN"}
+
 
 class Scratch:
-    """Tables of text and octets."""
+    """Tables of text and octets, and of the numbers and flags that only their own keeper reads."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
@@ -35,9 +38,7 @@ class Scratch:
         columns = [
             exp.ColumnDef(
                 this=exp.to_identifier(field.name, quoted=True),
-                kind=exp.DataType.build(
-                    "BLOB" if pa.types.is_binary(field.type) else "TEXT", dialect="duckdb"
-                ),
+                kind=exp.DataType.build(_KINDS.get(field.type, "TEXT"), dialect="duckdb"),
             )
             for field in shape
         ]
@@ -52,6 +53,11 @@ class Scratch:
             self.connection.execute(tree.sql(dialect="duckdb"))
         finally:
             self.connection.unregister("_batch")
+
+    def clear(self) -> None:
+        """Take every table out again."""
+        for (name,) in self.connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
+            self.connection.execute(f"DROP TABLE {_table(name).sql(dialect='duckdb')}")
 
 
 @contextmanager
