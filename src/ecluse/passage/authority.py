@@ -30,9 +30,10 @@ from ecluse.proof.keys import VerifyKey
 from ecluse.proof.seal import Recipient
 from ecluse.proof.sign import Verified, verify_document
 from ecluse.terms import agreement as agreements
-from ecluse.terms import codes
+from ecluse.terms import code_map, codes
 from ecluse.terms import instruction as instructions
 from ecluse.terms.agreement import Agreement
+from ecluse.terms.code_map import CodeMap
 from ecluse.terms.codes import Classification
 from ecluse.terms.instruction import Instruction
 from ecluse.terms.vocabulary import vocabulary
@@ -118,6 +119,12 @@ def signed_codes(site: Site, digest: str) -> Classification:
     return codes.parse(verified.payload, vocabulary=vocabulary(), signers=_people(site, verified))
 
 
+def signed_code_map(site: Site, digest: str) -> CodeMap:
+    """The code map of this digest, which no step needs: it adds codings, and no run waits for it. Raises Refusal `sign/...`, `codes/...`."""
+    verified = _verified(site, digest, "code-map")
+    return code_map.parse(verified.payload, signers=_people(site, verified))
+
+
 def compared_recipient(site: Site, digest: str, *, at: datetime) -> Keycert:
     """Step 4, for the certificate named. Raises Refusal `recipient/not-compared`, `recipient/not-certified`, `key/...`."""
     compared = {
@@ -168,4 +175,11 @@ def _verified(site: Site, digest: str, name: str, *, threshold: int = 1) -> Veri
 
 
 def _people(site: Site, verified: Verified) -> tuple[Person, ...]:
-    return tuple(known.person for known in site.people.values() if known.key.key_id in verified.signers)
+    """Whose signatures these are: one person for each key. Raises Refusal `people/key-shared` where one key is two persons'."""
+    signed = [known for known in site.people.values() if known.key.key_id in verified.signers]
+    holders: dict[str, str] = {}
+    for known in signed:
+        other = holders.setdefault(known.key.key_id, known.person.id)
+        if other != known.person.id:  # one signature would count as two
+            raise Refusal("people/key-shared", where=site.name, got=f"{other}, {known.person.id}")
+    return tuple(known.person for known in signed)
