@@ -125,6 +125,8 @@ def load(
 ) -> int:
     """Open gate 2, write every part, close gate 2; the records written now. Called again, it goes on where it was.
 
+    What was authorised when the parcel was taken must be so when the gate opens: reading what the target held before may have taken hours.
+
     `before`: what the target held when the gate first opened, kept sealed; None when it is known already.
     """
     check_may(site.known(by).person, Permission.LOAD)
@@ -134,6 +136,7 @@ def load(
         site, name
     ):  # a replay was killed: it must end itself, what it wrote has no place among a load's batches
         raise Refusal("migration/not-now", where=name, act=Act.LOAD.value, got="replay")
+    _still_authorised(site, received)
     if before is not None:
         _keep_before(site, received, before)
     with _gate(site, name, by=by):
@@ -196,6 +199,7 @@ def replay_rejects(
         raise Refusal(
             "migration/not-now", where=name, act=Act.OPEN_TARGET.value, got=MigrationState.HANDED_OVER.value
         )
+    _still_authorised(site, received)
     with _gate(site, name, by=by):
         loader = _loader(site, received, target, mapping, lost={})
         identity = site.keys.identity(rejects_key(name))
@@ -295,6 +299,12 @@ def _was_loaded(site: Site, name: str) -> bool:
     acts = [event.act for event in site.journal.events() if event.subject == name]
     moves = [act for act in acts if act in (Act.LOAD.value, Act.ROLL_BACK.value)]
     return bool(moves) and moves[-1] == Act.LOAD.value
+
+
+def _still_authorised(site: Site, received: Received) -> None:
+    """The documents behind the parcel hold at this very moment. Raises Refusal `instruction/expired`, `-superseded`, `-revoked` and the like."""
+    instruction = received.authority.instruction.digest
+    authority(site, instruction=instruction, at=site.clock(), another_run=False)
 
 
 @contextmanager
