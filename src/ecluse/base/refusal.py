@@ -16,6 +16,8 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
+from ecluse.base.words import filled
+
 __all__ = ["EXITS", "Fault", "Refusal", "Rule", "rules"]
 
 EXITS: Final[dict[int, tuple[str, str]]] = {
@@ -96,7 +98,7 @@ class _Said(Exception):
 
     def message(self, language: str = "en") -> str:
         """What happened, and where: one sentence, without the hint."""
-        return self.rule.text[language].format(**self.values)
+        return filled(self.rule.text[language], language, self.values)
 
     def law(self, language: str = "en") -> str:
         """The law or the rule that it rests on."""
@@ -104,7 +106,7 @@ class _Said(Exception):
 
     def hint(self, language: str = "en") -> str:
         """What the reader can do now."""
-        return self.rule.hint[language].format(**self.values)
+        return filled(self.rule.hint[language], language, self.values)
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message()}"

@@ -6,18 +6,22 @@ the wording; it does not choose the language, which the door that speaks was giv
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
 from importlib import resources
 from typing import Final
 
-__all__ = ["LANGUAGES", "day", "duration", "instant", "number", "say", "sentences", "size"]
+__all__ = ["LANGUAGES", "day", "duration", "filled", "instant", "number", "say", "sentences", "size"]
 
 LANGUAGES: Final = ("fr", "en")
 _THIN: Final = (
     "\u202f"  # narrow no-break space: the French thousands separator (Lexique de l'Imprimerie nationale)
 )
+_ELIDED: Final = re.compile(r"\b([Dd]|[Qq]u)e \{(\w+)\}")
+_VOWELS: Final = frozenset("aâàäeéèêëiîïoôöuùûüœ")
 
 
 @cache
@@ -34,7 +38,20 @@ def sentences() -> dict[str, dict[str, str]]:
 
 def say(key: str, language: str, **values: object) -> str:
     """The sentence `key` ("subject.key") in `language`, its placeholders filled. Raises KeyError on an unknown key: a bug."""
-    return sentences()[key][language].format(**values)
+    return filled(sentences()[key][language], language, values)
+
+
+def filled(sentence: str, language: str, values: Mapping[str, object]) -> str:
+    """A sentence, its placeholders filled. In French, `de` and `que` lose their vowel before a value that begins with one: la clé d'essai.
+
+    An h or a y may ask for either: before them nothing is elided.
+    """
+
+    def elided(match: re.Match[str]) -> str:
+        value = str(values.get(match[2], ""))
+        return f"{match[1]}'{{{match[2]}}}" if value[:1].lower() in _VOWELS else match[0]
+
+    return (_ELIDED.sub(elided, sentence) if language == "fr" else sentence).format(**values)
 
 
 def number(value: int, language: str) -> str:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from ecluse.base.words import LANGUAGES, day, duration, instant, number, say, sentences, size
+from ecluse.base.words import LANGUAGES, day, duration, filled, instant, number, say, sentences, size
 
 THIN = "\u202f"
 
@@ -53,3 +53,22 @@ def test_sentences_are_said_in_both_languages() -> None:
     assert say(key, "fr") == sentences()[key]["fr"]
     with pytest.raises(KeyError):
         say("nothing.like_this", "fr")
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("essai", "la clé d'essai"),
+        ("Évry", "la clé d'Évry"),
+        ("laboratoire", "la clé de laboratoire"),
+        ("hopital", "la clé de hopital"),
+        (8, "la clé de 8"),
+        ("", "la clé de "),
+    ],
+)
+def test_french_elides_before_a_vowel(value: object, told: str) -> None:
+    """`de` and `que` lose their vowel before a value that begins with one, and before no other; English keeps its words."""
+    assert filled("la clé de {where}", "fr", {"where": value}) == told
+    assert filled("Que {where}", "fr", {"where": "ici"}) == "Qu'ici"
+    assert filled("de {where}", "en", {"where": "ici"}) == "de ici"
+    assert filled("code {where}", "fr", {"where": "ici"}) == "code ici"
