@@ -28,11 +28,15 @@ from ecluse.terms.instruction import Instruction
 from ecluse.terms.mapping import Mapping, check_mapping
 from ecluse.terms.privilege import lacking, target_needs
 
-__all__ = ["LAMPS", "Lamp", "LampName", "check_target", "current_instruction", "lamps"]
+__all__ = ["LAMPS", "Lamp", "LampName", "check_target", "current_instruction", "instruction_named", "lamps"]
 
 LampName = Literal["agreement", "instruction", "recipient", "target"]
 LAMPS: Final[tuple[LampName, ...]] = ("agreement", "instruction", "recipient", "target")
 """In the order in which they are lit."""
+
+
+FEWEST_DIGITS: Final = 6
+"""How much of a digest names a document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,25 @@ def current_instruction(site: Site) -> str:
     signed = site.bodies(INSTRUCTION_SIGNED)
     replaced = {body.get("supersedes") for body in signed}
     return next((str(body["document"]) for body in reversed(signed) if body["document"] not in replaced), "")
+
+
+def instruction_named(site: Site, given: str) -> str:
+    """The digest of the one signed instruction meant by its id, or by the first digits of its digest; "" for none, or for several.
+
+    An id means its version in force: those that another replaced are meant by digest.
+    """
+    signed = {
+        event.body["document"]: event for event in site.journal.events() if event.act == INSTRUCTION_SIGNED
+    }
+    replaced = {event.body.get("supersedes") for event in signed.values()}
+    digits = given.removeprefix("sha256:")
+    meant = [
+        document
+        for document, event in signed.items()
+        if (event.subject == given and document not in replaced)
+        or (len(digits) >= FEWEST_DIGITS and str(document).removeprefix("sha256:").startswith(digits))
+    ]
+    return str(meant[0]) if len(meant) == 1 else ""
 
 
 def check_target(

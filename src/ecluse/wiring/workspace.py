@@ -16,13 +16,14 @@ from ecluse.passage.authority import Authority, authority, signed_instruction
 from ecluse.passage.extract import Source
 from ecluse.passage.lock import Lamp, check_target, current_instruction, lamps
 from ecluse.passage.migration import MigrationState
+from ecluse.passage.outbound import Passage, check_account
 from ecluse.passage.preview import Preview, preview
 from ecluse.passage.site import Site
 from ecluse.terms.catalogue import Catalogue
 from ecluse.terms.plan import Plan, compile_plan
 from ecluse.terms.profile import Profile
 from ecluse.terms.vocabulary import vocabulary
-from ecluse.wiring.course import Course
+from ecluse.wiring.course import Course, privileges_needed
 from ecluse.wiring.folders import SiteFolder
 from ecluse.wiring.laboratory import Clock, mapping_of, open_site, source_of, target_of
 from ecluse.wiring.settings import Settings, Side, SystemSettings
@@ -87,6 +88,15 @@ class Workspace:
         served = system.url.startswith(("postgres", "mysql", "mariadb"))
         held = target.privileges() if served else None
         check_target(ordered, mapping=mapping_of(system), catalogue=target.catalogue(), held=held)
+
+    def check_source(self, site: Site, instruction: str) -> None:
+        """Hold the source's account to the plan, as the first step of a run does. Raises Refusal `source/account-exceeds`.
+
+        Raises too what keeps it from being looked at: the Refusal of a dark lamp or of the plan, Fault `address/not-reached`.
+        """
+        behind = self.authority(site, instruction)
+        coming = Passage(name="", authority=behind, plan=self.plan(behind), sequence=1, previous="")
+        check_account(coming, self.source(), privileges_needed)
 
     def plan(self, behind: Authority, *, rehearse: int = 0) -> Plan:
         """The instruction compiled for the source's mapping. Raises Refusal `plan/...`."""

@@ -9,6 +9,7 @@ from importlib import resources
 import pytest
 
 from ecluse.base.refusal import Fault, Refusal
+from ecluse.passage.authority import signed_instruction
 from ecluse.passage.closing import revoke
 from ecluse.passage.drafts import (
     Answers,
@@ -18,7 +19,7 @@ from ecluse.passage.drafts import (
     seen_sites,
     shared_records,
 )
-from ecluse.passage.lock import Lamp, check_target, current_instruction, lamps
+from ecluse.passage.lock import Lamp, check_target, current_instruction, instruction_named, lamps
 from ecluse.passage.recipients import certified, certify_recipient, note_compared, recipients
 from ecluse.passage.signing import sign
 from ecluse.passage.site import Site
@@ -332,3 +333,21 @@ def test_a_superuser_of_the_target_lacks_nothing() -> None:
     needs = target_needs(("people",))
     assert lacking([SUPERUSER], needs) == []
     assert lacking([], needs) == sorted(needs)
+
+
+def test_an_instruction_is_named_when_only_one_is_meant() -> None:
+    """An id means the version in force, digits a digest of which there is one; a replaced version is meant by its digest alone."""
+    lab = Laboratory()
+    site, first = lab.source_site, lab.instruction
+    plain = signed_instruction(site, first)[0]
+    second = lab.sign(
+        "instruction",
+        instructions.draft(
+            replace(plain, version=2, supersedes=first), language="fr", vocabulary=vocabulary()
+        ).encode(),
+        BIOLOGIST,
+    )
+    assert instruction_named(site, plain.id) == second == current_instruction(site)
+    assert instruction_named(site, first) == instruction_named(site, first[:15]) == first
+    assert instruction_named(site, "sha256:") == instruction_named(site, first[:12]) == ""
+    assert instruction_named(site, "another") == ""

@@ -9,6 +9,7 @@ import typer
 
 from ecluse.base.refusal import Refusal
 from ecluse.doors.cli.options import Author, Dry, Json, Migration, Secret
+from ecluse.doors.cli.passage import coming
 from ecluse.doors.cli.place import here, octets_of, write_new, write_private
 
 __all__ = ["bundle", "ledger", "rejects", "replay", "report", "sample", "verify"]
@@ -60,7 +61,10 @@ def rejects(ctx: typer.Context, *, migration: Migration = "", json: Json = False
         right=frozenset({2}),
         indent="  ",
     )
-    voice.next(f"rejects replay {name} --as PERSON" if found else f"reconcile {name} --as PERSON")
+    site = workspace.any_site()
+    state = site.migration(name).state.value
+    again = state == "loaded" and any(held == workspace.folder("target").name for held, _, _ in found)
+    voice.next(f"rejects replay {name} --as PERSON" if again else coming(site, name) or "bundle bundle.zip")
 
 
 def replay(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draft", "revoke", "show", "sign", "verify"]
 
-Given = Annotated[str, typer.Argument(metavar="FILE|DIGEST")]
+Given = Annotated[str, typer.Argument(metavar="FILE|ID|DIGEST")]
 
 
 def draft(

@@ -6,10 +6,9 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
@@ -31,8 +30,14 @@ __all__ = ["demo", "doctor", "invent"]
 ROOM: Final = 5_000_000_000
 """Octets of free disk under which the doctor warns: a parcel of a middle-sized laboratory."""
 
-Check = tuple[str, bool, str]
-"""What was looked at, whether it is well, and what was found."""
+
+class Check(NamedTuple):
+    """What was looked at, whether it is well, what was found, and the command that mends it."""
+
+    name: str
+    well: bool
+    found: str
+    mend: str = "doctor"
 
 
 def doctor(ctx: typer.Context, *, json: Json = False) -> int:
@@ -40,46 +45,46 @@ def doctor(ctx: typer.Context, *, json: Json = False) -> int:
     place = here(ctx, json=json)
     voice = place.voice
     found = list(_checks(place))
-    good = all(well for _, well, _ in found)
+    bad = [check for check in found if not check.well]
     voice.result(
         "doctor",
-        well=good,
-        checks=[{"check": name, "well": well, "found": what} for name, well, what in found],
+        well=not bad,
+        checks=[{"check": it.name, "well": it.well, "found": it.found} for it in found],
     )
-    width = max(len(voice.phrase(f"doctor_{name}")) for name, _, _ in found)
-    for name, well, what in found:
+    width = max(len(voice.phrase(f"doctor_{check.name}")) for check in found)
+    for check in found:
         voice.line(
-            f"{voice.sign(good=well)} {voice.phrase(f'doctor_{name}'):<{width}}  {what}",
-            style="" if well else "red",
+            f"{voice.sign(good=check.well)} {voice.phrase(f'doctor_{check.name}'):<{width}}  {check.found}",
+            style="" if check.well else "red",
         )
-    voice.next("lock status")
-    return 0 if good else 1
+    voice.next(bad[0].mend if bad else "lock status")
+    return 1 if bad else 0
 
 
 def _checks(place: Here) -> Iterator[Check]:
     voice = place.voice
-    yield "version", True, f"ecluse {__version__}"
+    yield Check("version", well=True, found=f"ecluse {__version__}")
     try:
         workspace = place.workspace
     except Refusal as refusal:
-        yield "settings", False, refusal.message(voice.language)
+        yield Check("settings", False, refusal.message(voice.language), "init --help")
         return
     settings = workspace.settings
-    yield "settings", True, settings.home.name
+    yield Check("settings", True, settings.home.name)
     yield _tried("clock", lambda: workspace.clock().isoformat(), voice.language)
     free = shutil.disk_usage(settings.home).free
-    yield "room", free >= ROOM, size(free, voice.language)
+    yield Check("room", free >= ROOM, size(free, voice.language))
     sides: tuple[Side, ...] = ("source", "target")
     for side in sides:
         folder = workspace.folder(side)
         if not workspace.holds(side):
-            yield "site", False, voice.phrase("not_held", site=folder.name)
+            yield Check("site", False, voice.phrase("not_held", site=folder.name), f"site new {side}")
             continue
         open_to_others = sorted(
             file.name for file in _files(folder.path) if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
         )
-        yield "modes", not open_to_others, ", ".join(open_to_others[:5]) or folder.name
-        yield "words", folder.confirmed, folder.name
+        yield Check("modes", not open_to_others, ", ".join(open_to_others[:5]) or folder.name)
+        yield Check("words", folder.confirmed, folder.name, f"site confirm {side}")
         yield _tried("ledger", partial(_entries, workspace, side), voice.language)
     for side in sides:
         yield from _system(place, side)
@@ -97,8 +102,6 @@ def _files(folder: Path) -> Iterator[Path]:
 def _system(place: Here, side: Side) -> Iterator[Check]:
     """Whether the system is reached, and, for the source, what its account may do beyond the current plan."""
     from ecluse.passage.lock import current_instruction
-    from ecluse.terms.privilege import excess
-    from ecluse.wiring.course import privileges_needed
     from ecluse.wiring.laboratory import source_of
 
     workspace, voice = place.workspace, place.voice
@@ -107,21 +110,23 @@ def _system(place: Here, side: Side) -> Iterator[Check]:
         "reached", lambda: f"{side}: {len(source_of(system).catalogue().tables)}", voice.language
     )
     yield reached
-    if side == "target" or not reached[1] or not workspace.holds("source"):
+    if side == "target" or not reached.well or not workspace.holds("source"):
         return
     site = workspace.site("source")
-    source = workspace.source()
-    with suppress(Refusal, Fault):
-        plan = workspace.plan(workspace.authority(site, current_instruction(site)))
-        beyond = excess(source.privileges(), privileges_needed(plan, source))
-        yield "account", not beyond, "; ".join(map(str, beyond[:5]))
+    try:
+        workspace.check_source(site, current_instruction(site))
+    except (Refusal, Fault) as refusal:
+        if refusal.code == "source/account-exceeds":  # anything else is another line's to say
+            yield Check("account", False, refusal.message(voice.language), "plan --grants ACCOUNT")
+    else:
+        yield Check("account", True, "")
 
 
 def _tried(name: str, look: Callable[[], str], language: str) -> Check:
     try:
-        return name, True, look()
+        return Check(name, True, look())
     except (Refusal, Fault) as refusal:
-        return name, False, refusal.message(language)
+        return Check(name, False, refusal.message(language))
 
 
 def invent(

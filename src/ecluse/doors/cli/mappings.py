@@ -130,7 +130,7 @@ def check(ctx: typer.Context, *, side: Side = SideName.SOURCE, json: Json = Fals
 def plan(
     ctx: typer.Context,
     *,
-    instruction: Annotated[str, typer.Argument(metavar="INSTRUCTION")] = "",
+    instruction: Annotated[str, typer.Argument(metavar="FILE|ID|DIGEST")] = "",
     grants: Annotated[str, typer.Option("--grants", metavar="ACCOUNT")] = "",
     sql: Annotated[bool, typer.Option("--sql")] = False,
     rehearse: Annotated[int, typer.Option("--rehearse", metavar="N", min=0)] = 0,
@@ -148,7 +148,7 @@ def plan(
     compiled = workspace.plan(workspace.authority(site, ordered), rehearse=rehearse)
     if grants or sql:
         _as_sql(place, compiled, grants=grants)
-        voice.next("plan")
+        voice.next("doctor" if grants else "lock status")  # the doctor looks at what the account may do now
         return
     show_preview(place, compiled, workspace.preview(compiled))
     voice.next("lock status")

@@ -41,7 +41,7 @@ def run(
     *,
     author: Author,
     migration: Migration = "",
-    instruction: Annotated[str, typer.Option("--instruction", metavar="FILE|DIGEST")] = "",
+    instruction: Annotated[str, typer.Option("--instruction", metavar="FILE|ID|DIGEST")] = "",
     rehearse: Annotated[int, typer.Option("--rehearse", metavar="N", min=0)] = 0,
     delta: Annotated[bool, typer.Option("--delta")] = False,
     from_dump: Dump = None,
@@ -59,7 +59,9 @@ def run(
         place.acting(author, passphrase_file)
         expire_due(site, by=author)
     name = _under_way(site, migration, fresh=delta)
-    if not name:
+    if name:
+        voice.line(voice.phrase("resumed", name=name))
+    else:
         name = _begin(place, author, instruction, rehearse=rehearse, delta=delta, dry_run=dry_run)
     done: list[str] = []
     code = 0

@@ -38,7 +38,7 @@ SHOWN: Final[dict[str, tuple[str, ...]]] = {
     "instruction verify": ("digest", "id", "signers"),
     "instruction revoke": ("digest", "stopped", "dry_run"),
     "plan": ("instruction", "patients", "octets", "kinds", "grants", "sql"),
-    "lock status": ("open", "instruction", "id", "until", "lamps", "migrations"),
+    "lock status": ("open", "instruction", "id", "until", "lamps", "account", "migrations"),
     "run": ("migration", "state", "done", "left", "dry_run"),
     "extract": _STEP,
     "deposit": _STEP,
