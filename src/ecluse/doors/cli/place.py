@@ -76,7 +76,11 @@ class Here:
         from ecluse.passage.lock import instruction_named
         from ecluse.proof.sign import digest
 
-        if given.startswith("sha256:"):
+        if Path(given).is_file():
+            return digest(octets_of(Path(given)))
+        if meant := instruction_named(site, given):
+            return meant
+        if len(given) == len(digest(b"")) and given.startswith("sha256:"):  # signed by some, not yet by all
             site.documents.get(given)
             return given
         if Path(given).is_file():
@@ -88,11 +92,6 @@ class Here:
         from ecluse.wiring.course import migration_of
 
         return migration_of(site, given)
-        if meant := instruction_named(site, given):
-            return meant
-        if len(given) == len(digest(b"")) and given.startswith("sha256:"):  # signed by some, not yet by all
-            site.documents.get(given)
-            return given
 
 
 def here(ctx: typer.Context, *, json: bool = False, dump: Path | None = None) -> Here:
