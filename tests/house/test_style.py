@@ -108,3 +108,17 @@ def empty(name: str) -> bool:
 def overload(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
     """Whether a definition is one of several signatures of a function, which has its own sentence."""
     return any(ast.unparse(decorator).endswith("overload") for decorator in node.decorator_list)
+
+
+def test_every_act_of_the_ledger_has_its_name_in_one_place(root: Path) -> None:
+    """What the ledger calls an act is written in `passage.acts` or in the table of migrations, and read from there: no other module has a name of its own."""
+    own = re.compile(r"[a-z-]+\.[a-z]+(-[a-z]+)*(?<!\.age)(?<!\.json)")
+    named = {
+        f"{name}: {node.value.value}"
+        for name, tree in modules(root / "src" / "ecluse" / "passage")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Constant)
+        if isinstance(node.value.value, str) and own.fullmatch(node.value.value)
+    }
+    assert {name for name in named if not name.startswith("acts.py")} == set()
+    assert "acts.py: sample.compared" in named

@@ -15,16 +15,20 @@ __all__ = [
     "INSTRUCTION_SIGNED",
     "KEY_DESTROYED",
     "KEY_RESURRECTED",
+    "RECIPIENT_CERTIFIED",
     "RECIPIENT_COMPARED",
     "RECONCILIATION_SIGNED",
+    "SAMPLE_COMPARED",
 ]
 
 AGREEMENT_SIGNED: Final = "agreement.signed"
 CODES_SIGNED: Final = "codes.signed"
 INSTRUCTION_SIGNED: Final = "instruction.signed"
 INSTRUCTION_REVOKED: Final = "instruction.revoked"
+RECIPIENT_CERTIFIED: Final = "recipient.certified"
 RECIPIENT_COMPARED: Final = "recipient.compared"
 RECONCILIATION_SIGNED: Final = "reconciliation.signed"
+SAMPLE_COMPARED: Final = "sample.compared"
 DUMP_STATED: Final = "dump.stated"
 KEY_DESTROYED: Final = "key.destroyed"
 KEY_RESURRECTED: Final = "key.resurrected"

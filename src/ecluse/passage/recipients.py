@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from ecluse.base.refusal import Refusal
-from ecluse.passage.authority import RECIPIENT_COMPARED
+from ecluse.passage.acts import RECIPIENT_CERTIFIED, RECIPIENT_COMPARED
 from ecluse.passage.site import Site
 from ecluse.people.person import check_may
 from ecluse.people.role import Permission
@@ -19,15 +18,12 @@ from ecluse.proof.keys import SigningKey
 from ecluse.proof.sign import verify_document
 
 __all__ = [
-    "RECIPIENT_CERTIFIED",
     "RecipientKey",
     "certified",
     "certify_recipient",
     "note_compared",
     "recipients",
 ]
-
-RECIPIENT_CERTIFIED: Final = "recipient.certified"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from itertools import zip_longest
-from typing import Any, Final
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ecluse.base.refusal import Refusal
+from ecluse.passage.acts import SAMPLE_COMPARED
 from ecluse.passage.canonical import canonical
 from ecluse.passage.extract import Snapshot
 from ecluse.passage.inbound import Received
@@ -35,7 +36,6 @@ from ecluse.terms.plan import Plan
 from ecluse.terms.vocabulary import vocabulary
 
 __all__ = [
-    "SAMPLE_COMPARED",
     "FieldPair",
     "ParcelRecords",
     "PatientPair",
@@ -48,7 +48,6 @@ __all__ = [
     "sample",
 ]
 
-SAMPLE_COMPARED: Final = "sample.compared"
 
 Value = str | int | bool | date | datetime | None
 

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ecluse.passage.acts import RECONCILIATION_SIGNED
+from ecluse.passage.acts import RECONCILIATION_SIGNED, SAMPLE_COMPARED
 from ecluse.passage.migration import Act, Migration, fold
 from ecluse.passage.reconcile import Check, KindReconciliation, Outcome, Reconciliation
-from ecluse.passage.sample import SAMPLE_COMPARED
 from ecluse.passage.site import Event
 from ecluse.terms.instruction import Instruction
 
