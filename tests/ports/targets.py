@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,13 +14,16 @@ from typing import Any, Final
 import pyarrow as pa
 import pytest
 
+from ecluse.adapters.connectors.files.target import FilesTarget
 from ecluse.adapters.connectors.sql.address import parse_address
 from ecluse.adapters.connectors.sql.connect import open_mariadb, open_postgres, open_sqlite
+from ecluse.adapters.connectors.sql.introspect import introspect_sqlite
 from ecluse.adapters.connectors.sql.write_mariadb import MariadbTarget
 from ecluse.adapters.connectors.sql.write_postgres import PostgresTarget
 from ecluse.adapters.connectors.sql.write_sqlite import SqliteTarget
 from ecluse.passage.load import Mark, TableRows, Target
 from ecluse.terms.catalogue import Catalogue, CatalogueColumn, CatalogueTable, ForeignKey
+from tests.ports.format_lines import AnyLines, told_in
 from tests.ports.memory_target import MemoryTarget
 
 DDL: Final = (
@@ -131,6 +134,41 @@ def open_mariadb_target(stack: ExitStack, url: str) -> Opened:
     return _opened("mysql", stack, lambda: MariadbTarget(address), rows, url)
 
 
+def open_files_target(stack: ExitStack, url: str) -> Opened:
+    """Messages in a folder: what it holds is what the published files tell, not what its register does."""
+    folder = Path(url)
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for statement in ddl("sqlite"):
+            connection.execute(statement)
+        tables = dict(introspect_sqlite(connection).tables)
+    # A catalogue does not tell checks.
+    tubes = tables["tubes"]
+    volume = replace(tubes.columns["volume"], native="SMALLINT CHECK (volume > 0)")
+    tables["tubes"] = replace(tubes, columns={**tubes.columns, "volume": volume})
+    catalogue = Catalogue("sqlite", tables)
+
+    def opening() -> FilesTarget:
+        return FilesTarget(AnyLines(catalogue), folder, tables=catalogue)
+
+    def rows(table: str) -> list[Row]:
+        opening().close()
+        files = sorted((folder / "messages").iterdir()) if (folder / "messages").exists() else []
+        found = [row for file in files for kind, row in told_in(file.read_bytes()) if kind == table]
+        empty = dict.fromkeys(tables[table].columns)
+        return [
+            empty | {name: _canonical(name, _typed(name, value)) for name, value in row.items()}
+            for row in found
+        ]
+
+    return _opened("sqlite", stack, opening, rows, url)  # its register is what keeps the values
+
+
+def _typed(name: str, value: Any) -> Any:
+    """A message holds texts only."""
+    family = FAMILIES.get(name, "text")
+    return {"integer": int, "float": float, "flag": int}.get(family, lambda it: it)(value)
+
+
 def open_memory_target() -> Opened:
     target = MemoryTarget(Catalogue("memory", {table.name: table for table in MEMORY}))
     return Opened("memory", target, lambda: target, lambda table: _sorted(target.tables[table]))
@@ -199,11 +237,13 @@ MEMORY: Final = (
 
 def opened(kind: str, stack: ExitStack, url: str) -> Iterator[Opened]:
     """The small system, empty, in the database of this kind."""
-    openings = {"sqlite": open_sqlite_target, "postgres": open_postgres_target, "mysql": open_mariadb_target}
+    openings = {
+        "sqlite": open_sqlite_target, "postgres": open_postgres_target, "mysql": open_mariadb_target, "files": open_files_target,
+    }  # fmt: skip
     yield openings[kind](stack, url) if kind in openings else open_memory_target()
 
 
-KINDS = ("sqlite", "postgres", "mysql", "memory")
+KINDS = ("sqlite", "postgres", "mysql", "files", "memory")
 MARK = Mark("m", 1, "patient", 1)
 PERSON: Row = {
     "id": "1", "name": "ANNE", "born": date(1984, 2, 29), "seen": datetime.fromisoformat("2026-11-23T18:00:00.123456"), "weight": 61.5, "visits": 3,
@@ -216,6 +256,8 @@ def database(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return ""
     if kind == "sqlite":
         return f"sqlite:///{tmp_path}/target.db"
+    if kind == "files":
+        return f"{tmp_path}/target"
     found: str = request.getfixturevalue({"postgres": "postgresql_url", "mysql": "mariadb_url"}[kind])
     return found
 
