@@ -10,6 +10,7 @@ from typing import Final
 __all__ = [
     "AGREEMENT_SIGNED",
     "CODES_SIGNED",
+    "CODE_MAP_SIGNED",
     "DUMP_STATED",
     "INSTRUCTION_REVOKED",
     "INSTRUCTION_SIGNED",
@@ -23,6 +24,7 @@ __all__ = [
 
 AGREEMENT_SIGNED: Final = "agreement.signed"
 CODES_SIGNED: Final = "codes.signed"
+CODE_MAP_SIGNED: Final = "code-map.signed"
 INSTRUCTION_SIGNED: Final = "instruction.signed"
 INSTRUCTION_REVOKED: Final = "instruction.revoked"
 RECIPIENT_CERTIFIED: Final = "recipient.certified"

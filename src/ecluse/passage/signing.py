@@ -1,4 +1,4 @@
-"""Signing the documents a migration rests on: agreement, classification of codes, instruction.
+"""Signing the documents a migration rests on: agreement, classification of codes, code map, instruction.
 
 A person signs the exact bytes with their own key. Once those whom the document needs have signed, the ledger notes it: from then on it is in force.
 Decides who may sign what and when that is enough; what the documents must hold is decided by `terms`.
@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from typing import Final
 
 from ecluse.base.refusal import Refusal
-from ecluse.passage.authority import AGREEMENT_SIGNED, CODES_SIGNED, INSTRUCTION_SIGNED, document_signers
+from ecluse.passage.acts import AGREEMENT_SIGNED, CODE_MAP_SIGNED, CODES_SIGNED, INSTRUCTION_SIGNED
+from ecluse.passage.authority import document_signers
 from ecluse.passage.site import Site
 from ecluse.people.person import Person, check_may, distinct
 from ecluse.people.role import Permission
 from ecluse.proof.keys import SigningKey
 from ecluse.proof.sign import add_signature, digest, sign_document
 from ecluse.terms import agreement as agreements
-from ecluse.terms import codes
+from ecluse.terms import code_map, codes
 from ecluse.terms import instruction as instructions
 from ecluse.terms.vocabulary import vocabulary
 
@@ -26,9 +27,19 @@ __all__ = ["PERMISSIONS", "sign"]
 PERMISSIONS: Final[Mapping[str, Permission]] = {
     "agreement": Permission.SIGN_AGREEMENT,
     "codes": Permission.SIGN_CODES,
+    "code-map": Permission.SIGN_CODES,
     "instruction": Permission.SIGN_INSTRUCTION,
 }
 """Which permission signing each kind of document takes."""
+
+
+ACTS: Final[Mapping[str, str]] = {
+    "agreement": AGREEMENT_SIGNED,
+    "codes": CODES_SIGNED,
+    "code-map": CODE_MAP_SIGNED,
+    "instruction": INSTRUCTION_SIGNED,
+}
+"""What the ledger calls each document's coming into force."""
 
 
 def sign(site: Site, name: str, payload: bytes, *, by: str, key: SigningKey) -> tuple[str, bool]:
@@ -43,7 +54,7 @@ def sign(site: Site, name: str, payload: bytes, *, by: str, key: SigningKey) -> 
     site.documents.put(_envelope(site, name, payload, document, key), digest=document)
     if not _enough(name, payload, document_signers(site, name, document)):
         return document, False
-    act = {"agreement": AGREEMENT_SIGNED, "codes": CODES_SIGNED, "instruction": INSTRUCTION_SIGNED}[name]
+    act = ACTS[name]
     if document not in [noted["document"] for noted in site.bodies(act)]:
         site.record(act, by=by, subject=str(body.pop("subject")), body={"document": document, **body})
     return document, True
@@ -58,6 +69,8 @@ def _checked(site: Site, name: str, payload: bytes, *, signer: Person) -> dict[s
     if name == "codes":
         codes.parse(payload, vocabulary=vocabulary(), signers=[signer])
         return {"subject": "codes"}
+    if name == "code-map":
+        return {"subject": "code-map", "mapped": len(code_map.parse(payload, signers=[signer]).targets)}
     ordered = instructions.parse(payload, vocabulary=vocabulary())
     if at >= ordered.limits.not_after:
         raise Refusal(
@@ -81,7 +94,7 @@ def _envelope(site: Site, name: str, payload: bytes, document: str, key: Signing
 
 
 def _enough(name: str, payload: bytes, signers: tuple[Person, ...]) -> bool:
-    if name == "codes":
+    if name in ("codes", "code-map"):
         return True
     if name == "instruction":
         threshold = instructions.parse(payload, vocabulary=vocabulary()).threshold

@@ -28,7 +28,7 @@ __all__ = [
     "verify_document",
 ]
 
-_WRITTEN_BY_PEOPLE: Final = ("agreement", "instruction", "mapping", "codes")
+_WRITTEN_BY_PEOPLE: Final = ("agreement", "instruction", "mapping", "codes", "code-map")
 _WRITTEN_BY_MACHINES: Final = (
     "manifest",
     "part",

@@ -14,6 +14,7 @@ import typer
 
 from ecluse import __version__
 from ecluse.doors.cli import (
+    coding,
     contracts,
     evidence,
     instructions,
@@ -96,7 +97,13 @@ TREE: Final[dict[str, dict[str, Callable[..., object]]]] = {
         "check": contracts.check_agreement,
         "sign": contracts.sign_agreement,
     },
-    "codes": {"draft": contracts.draft_codes, "check": contracts.check_codes, "sign": contracts.sign_codes},
+    "codes": {
+        "draft": contracts.draft_codes,
+        "check": contracts.check_codes,
+        "propose": coding.propose,
+        "review": coding.review,
+        "sign": contracts.sign_codes,
+    },
     "mapping": {"draft": mappings.draft, "check": mappings.check},
     "recipient": {"new": recipients.new, "show": recipients.show, "compare": recipients.compare},
     "instruction": {

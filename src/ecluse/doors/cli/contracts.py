@@ -168,10 +168,12 @@ def sign_codes(
     json: Json = False,
     dry_run: Dry = False,
 ) -> None:
-    """Sign the classification of codes, as a biologist."""
-    sign_document(
-        ctx, "codes", file, author, passphrase_file, json=json, dry_run=dry_run, then="recipient show"
-    )
+    """Sign the classification of codes, or the code map, as a biologist: the file says which of the two it is."""
+    from ecluse.terms.code_map import is_code_map
+
+    kind = "code-map" if is_code_map(octets_of(file)) else "codes"
+    then = "lock status" if kind == "code-map" else "recipient show"
+    sign_document(ctx, kind, file, author, passphrase_file, json=json, dry_run=dry_run, then=then)
 
 
 def sign_document(
@@ -191,20 +193,21 @@ def sign_document(
 
     place = here(ctx, json=json)
     voice = place.voice
+    verb = f"{'codes' if kind == 'code-map' else kind} sign"
     site = place.workspace.site("source")
     check_may(site.known(author).person, PERMISSIONS[kind])
     payload = octets_of(file)
     key = place.acting(author, secret)
     if dry_run:
-        voice.result(f"{kind} sign", digest="", in_force=False, dry_run=True)
+        voice.result(verb, digest="", in_force=False, dry_run=True)
         voice.line(voice.phrase("dry", what=file.name))
         return
     document, in_force = sign(site, kind, payload, by=author, key=key)
-    voice.result(f"{kind} sign", digest=document, in_force=in_force, dry_run=False)
+    voice.result(verb, digest=document, in_force=in_force, dry_run=False)
     voice.line(voice.phrase("signed", file=file.name, person=author))
     voice.line(document)
     voice.line(voice.phrase("in_force" if in_force else "not_in_force"))
-    voice.next(then if in_force else f"{kind} sign {file.name} --as PERSON")
+    voice.next(then if in_force else f"{verb} {file.name} --as PERSON")
 
 
 def _given(place: Here, verb: str, file: Path | None, text: str, *, dry_run: bool) -> None:

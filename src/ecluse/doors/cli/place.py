@@ -25,7 +25,17 @@ if TYPE_CHECKING:
     from ecluse.proof.keys import SigningKey
     from ecluse.wiring.workspace import Workspace
 
-__all__ = ["Here", "here", "new_passphrase", "octets_of", "passphrase", "typed", "write_new", "write_private"]
+__all__ = [
+    "Here",
+    "here",
+    "new_passphrase",
+    "octets_of",
+    "passphrase",
+    "typed",
+    "typed_line",
+    "write_new",
+    "write_private",
+]
 
 SHORTEST: Final = 12
 """Characters of a new passphrase."""
@@ -126,6 +136,13 @@ def typed(voice: Voice, key: str, *, hidden: bool = False) -> str:
     if not sys.stdin.isatty():
         return sys.stdin.read()
     return str(typer.prompt(voice.phrase(key), hide_input=hidden, err=True))
+
+
+def typed_line(voice: Voice, key: str) -> str:
+    """One line that a person types, or the next line of standard input; nothing where it has ended."""
+    if sys.stdin.isatty():
+        return str(typer.prompt(voice.phrase(key), default="", show_default=False, err=True))
+    return sys.stdin.readline()
 
 
 def octets_of(file: Path) -> bytes:
