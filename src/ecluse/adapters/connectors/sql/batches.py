@@ -17,8 +17,8 @@ from ecluse.terms.plan import Slice
 
 __all__ = ["LARGEST", "ROWS", "SAMPLE", "chunks", "gathered", "shape", "texts"]
 
-ROWS: Final = 32_768
-"""Rows in a batch, at most."""
+ROWS: Final = 65_536
+"""Rows in a batch, at most: those of a part, so that most parts are one batch."""
 SAMPLE: Final = 2_000
 """Rows in a sample, at most."""
 LARGEST: Final = 16 << 20

@@ -17,6 +17,7 @@ from ecluse.terms.catalogue import Catalogue, CatalogueColumn
 from ecluse.terms.mapping import Reading
 
 __all__ = [
+    "NATIVE",
     "Dialect",
     "Names",
     "Value",
@@ -40,7 +41,8 @@ TABLE: Final = "table"
 """Marks on a tree's nodes: a literal that comes from a document, to be bound where the driver can; the table a column belongs to."""
 
 _ONE_TEXT: Final = ("smallint", "integer", "bigint", "boolean")
-_NATIVE: Final = {"date": "date", "timestamp without time zone": "datetime"}
+NATIVE: Final = {"date": "date", "timestamp without time zone": "datetime"}
+"""PostgreSQL's types that the vocabulary's own hold, whatever the zone."""
 _PADDED: Final = ("char(", "character(", "character (", "bpchar")
 
 
@@ -184,7 +186,7 @@ def _as_it_is(read: Value, typed: str) -> bool:
     if not typed or read.column is None:
         return False
     plain = not (read.reading.format or read.reading.absent or read.reading.values or read.reading.trim)
-    return read.column.native in _ONE_TEXT or (plain and _NATIVE.get(read.column.native) == typed)
+    return read.column.native in _ONE_TEXT or (plain and NATIVE.get(read.column.native) == typed)
 
 
 def _postgres_text(tree: exp.Expr, column: CatalogueColumn) -> exp.Expr:

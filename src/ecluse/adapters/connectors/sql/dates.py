@@ -13,6 +13,7 @@ from typing import Final
 from sqlglot import exp
 
 from ecluse.adapters.connectors.sql.columns import (
+    NATIVE,
     Names,
     Value,
     among,
@@ -85,6 +86,11 @@ class DateRule:
             expression=self._piece("%m"),
             safe=True,
         )
+
+    def day(self) -> exp.Expr | None:
+        """The date as PostgreSQL holds it, where its reader can tell the month of it; else None."""
+        civil = self.read.column is not None and self.read.column.native in NATIVE
+        return self.read.tree.copy() if self.names.dialect == "postgres" and self.native and civil else None
 
     # --- a text of fixed width ---------------------------------------------------------------------------------------
 

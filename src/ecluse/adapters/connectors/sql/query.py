@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sqlglot import exp
 
-from ecluse.adapters.connectors.sql.columns import BOUND, TABLE, Dialect, Names, absent, fails, word
+from ecluse.adapters.connectors.sql.columns import BOUND, TABLE, Dialect, Names, fails, word
 from ecluse.adapters.connectors.sql.relations import Frame, subquery
 from ecluse.adapters.connectors.sql.rules import NOWHERE, Rule, Rules
 from ecluse.terms.catalogue import Catalogue
@@ -60,14 +60,14 @@ def rows_query(plan: Plan, piece: Slice, catalogue: Catalogue, dialect: Dialect)
             read, octets=binary, where=f"{piece.kind}.{name}", typed="" if documents else fields[name].type
         )
         if withheld is not None and name in piece.free_texts:
-            tree = exp.Case().when(absent(withheld), tree, copy=False)
+            tree = exp.Case().when(withheld.leave.copy(), tree, copy=False)
         outputs[name] = tree
-    outputs |= _place(rules, piece, frame, certain=not plan.read_back)
+    outputs |= _place(rules, piece, frame, certain=not plan.read_back, native=True)
     if piece.mapping.changed:
         changed = frame.column(piece.mapping.changed)
         outputs[CHANGED] = names.text(changed.tree, changed.column)
     if withheld is not None:
-        outputs[WITHHELD] = withheld
+        outputs[WITHHELD] = withheld.category
     elif piece.free_texts:
         outputs[WITHHELD] = _nothing(dialect)
     return frame.select(outputs, *(rule.leaves for rule in keeping if not rule.implied))
@@ -152,17 +152,23 @@ def _first_rule(rules: list[Rule]) -> exp.Expr:
     return case.else_(word("")) if rules else word("")
 
 
-def _place(rules: Rules, piece: Slice, frame: Frame, *, certain: bool) -> dict[str, exp.Expr]:
-    """The raw site and the month of a row, "-" where there is none; `certain`: only rows whose place is known are asked for."""
+def _place(
+    rules: Rules, piece: Slice, frame: Frame, *, certain: bool, native: bool = False
+) -> dict[str, exp.Expr]:
+    """The raw site and the month of a row, "-" where there is none; `certain`: only rows whose place is known are asked for.
+
+    `native`: PostgreSQL sends the day, or NULL, and its reader writes the month out once for each day instead of once for each row.
+    """
     scope = None if piece.populated else rules.scope(frame)
     if scope is None:
         return {SITE: word(NOWHERE), MONTH: word(NOWHERE)}
-    site, month = rules.names.raw(scope.site), scope.date.month()
+    site, month = rules.names.raw(scope.site), scope.date.day() if native else None
     if certain:
-        return {SITE: site, MONTH: month}
+        return {SITE: site, MONTH: month or scope.date.month()}
+    known = exp.Case().when(scope.date.known(), month or scope.date.month(), copy=False)
     return {
         SITE: exp.Coalesce(this=site, expressions=[word(NOWHERE)]),
-        MONTH: exp.Case().when(scope.date.known(), month, copy=False).else_(word(NOWHERE)),
+        MONTH: known if month else known.else_(word(NOWHERE)),
     }
 
 

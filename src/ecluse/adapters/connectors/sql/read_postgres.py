@@ -15,6 +15,7 @@ from typing import Any, Final
 import duckdb
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 from psycopg import errors, sql
 from sqlglot import exp
 
@@ -27,7 +28,8 @@ from ecluse.adapters.connectors.sql.privileges import privileges_postgres
 from ecluse.adapters.connectors.sql.query import columns_read, octets, render, rows_query
 from ecluse.adapters.connectors.sql.scanner import open_scanner
 from ecluse.base.refusal import Fault, Refusal
-from ecluse.passage.canonical import ARROW
+from ecluse.passage.ahead import ahead
+from ecluse.passage.canonical import ARROW, MONTH, NOWHERE
 from ecluse.passage.extract import Count
 from ecluse.terms.catalogue import Catalogue, Privilege
 from ecluse.terms.plan import Plan, Slice
@@ -37,10 +39,13 @@ __all__ = ["PostgresSnapshot", "PostgresSource"]
 SETTINGS: Final = (
     ("timezone", "UTC"), ("datestyle", "ISO, YMD"), ("intervalstyle", "postgres"), ("extra_float_digits", "3"), ("bytea_output", "hex"),
     ("standard_conforming_strings", "on"), ("row_security", "off"), ("statement_timeout", "0"), ("idle_in_transaction_session_timeout", "0"),
-    ("work_mem", "64MB"),
+    ("work_mem", "64MB"), ("jit", "off"),
 )  # fmt: skip
 """What an account's own settings could change in the texts we read. row_security off: a policy that would hide rows is an error instead.
-work_mem: the default of 4 MB cuts the table of requests to pieces on disk to join it."""
+work_mem: the default of 4 MB cuts the table of requests to pieces on disk to join it. jit: compiling takes longer than what it saves."""
+
+COUNTING: Final = (("parallel_setup_cost", "0"), ("parallel_tuple_cost", "0"))
+"""For a census, while nothing else runs: the planner overestimates its groups, and would not share it among the workers that the server allows."""
 
 _TYPED: Final = (ARROW["date"], ARROW["datetime"])
 """What `query` asks for as the field's own type; whole numbers and flags come as such too, and are written as text here."""
@@ -81,7 +86,7 @@ class PostgresSource:
         with closing(open_postgres(self.address)) as connection:
             with _said("the tables"):
                 connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                for name, text in SETTINGS:
+                for name, text in (*SETTINGS, *COUNTING):
                     connection.execute(
                         sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), sql.Literal(text))
                     )
@@ -136,7 +141,7 @@ class PostgresSnapshot:
         tree = rows_query(plan, piece, self._catalogue, "postgres")
         read = self._chunks(tree, piece) if octets(piece) else self._stream(tree)
         with _said(piece.kind):
-            yield from _exact(read, shape(tree, piece), piece.kind)
+            yield from _exact(ahead(read), shape(tree, piece), piece.kind)
 
     def sample(self, plan: Plan, piece: Slice) -> pa.RecordBatch | None:
         """See `Snapshot.sample`."""
@@ -222,10 +227,22 @@ def _exact(batches: Iterator[pa.RecordBatch], schema: pa.Schema, where: str) -> 
             name = schema.names[int(column.group(1))] if column else "?"
             raise Refusal("source/encoding", where=f"{where}.{name}", got="SQL_ASCII") from None
         columns = [
-            array if array.type in _TYPED else array.cast(field.type)
+            _months(array)
+            if field.name == MONTH
+            else array
+            if array.type in _TYPED
+            else array.cast(field.type)
             for array, field in zip(batch.columns, schema, strict=True)
         ]
         yield pa.RecordBatch.from_arrays(columns, names=schema.names)
+
+
+def _months(days: pa.Array) -> pa.Array:
+    """The month of each day, written once for each day that there is, "-" for none; a month already written stays."""
+    if days.type not in _TYPED:
+        return days
+    told = pc.dictionary_encode(days.cast(pa.date32(), safe=False))
+    return pc.strftime(told.dictionary, format="%Y-%m").take(told.indices).fill_null(NOWHERE)
 
 
 @contextmanager

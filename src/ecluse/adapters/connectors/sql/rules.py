@@ -19,7 +19,7 @@ from ecluse.terms.mapping import KindMapping
 from ecluse.terms.plan import ALL, Plan, Slice
 from ecluse.terms.vocabulary import vocabulary
 
-__all__ = ["NOWHERE", "Rule", "Rules", "Scope"]
+__all__ = ["NOWHERE", "Rule", "Rules", "Scope", "Withheld"]
 
 NOWHERE: Final = "-"
 REQUEST, PATIENT, PRESCRIBER = "request", "patient", "prescriber"
@@ -55,6 +55,14 @@ class Scope:
     def within(self) -> exp.Expr:
         """Both are within the instruction."""
         return both(self.date.within(), self.in_sites())
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A row's free texts leave if `leave` holds; else `category`, a text, kept them back (it is NULL where they leave)."""
+
+    leave: exp.Expr
+    category: exp.Expr
 
 
 class Rules:
@@ -256,12 +264,14 @@ class Rules:
             return [Rule(word(f"container/{ALL}"), exp.false())]
         return [Rule(self._labelled("container/", rank), absent(rank))]
 
-    def withheld(self, piece: Slice, frame: Frame) -> exp.Expr | None:
-        """The category that keeps the row's free texts back, as a text or NULL; None where nothing can be kept back."""
+    def withheld(self, piece: Slice, frame: Frame) -> Withheld | None:
+        """Whether and why the row's free texts are kept back; None where nothing can be kept back."""
         if self.plan.read_back or not piece.free_texts or not (self.categories or self.plan.containers):
             return None
         rank = self._mark(frame) if self.plan.containers != (ALL,) else None
-        return word(ALL) if rank is None else self._labelled("", rank)
+        if rank is None:
+            return Withheld(exp.false(), word(ALL))
+        return Withheld(absent(rank), self._labelled("", rank))
 
     def _mark(self, frame: Frame) -> exp.Expr | None:
         """The rank of the first category among all that the row's request (for a patient: any of them) holds; None: cannot be told."""

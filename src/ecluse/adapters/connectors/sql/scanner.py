@@ -44,6 +44,9 @@ def open_scanner(address: Address) -> Iterator[duckdb.DuckDBPyConnection]:
             connection.execute(f"ATTACH {_literal(_conninfo(address))} AS source (TYPE postgres, READ_ONLY)")
         except duckdb.Error:
             raise Fault("address/not-reached", where=str(address)) from None
+        connection.execute(
+            "SET threads = 1"
+        )  # a statement comes on one connection: a second thread waits for it at full speed
         connection.execute(f"SET streaming_buffer_size = '{AHEAD}'")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
