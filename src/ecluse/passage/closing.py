@@ -12,7 +12,7 @@ from ecluse.base.refusal import Refusal
 from ecluse.passage.acts import INSTRUCTION_REVOKED, KEY_DESTROYED, KEY_RESURRECTED
 from ecluse.passage.authority import signed_instruction
 from ecluse.passage.erase import Certificate, Place, erase
-from ecluse.passage.migration import STOPPED, Act, MigrationState, migrations
+from ecluse.passage.migration import STOPPED, Act, MigrationState
 from ecluse.passage.outbound import rejects_key
 from ecluse.passage.replay import COMING, WHOLE
 from ecluse.passage.site import Site
@@ -144,7 +144,7 @@ def _under(site: Site, instruction: str) -> list[str]:
         for event in site.journal.events()
         if event.act == Act.DRAFT.value and event.body.get("instruction") == instruction
     }
-    known = migrations(site.journal.events())
+    known = site.migrations()
     over = (MigrationState.DRAFTED, MigrationState.ERASED, *STOPPED)
     return sorted(name for name in drafted if known[name].state not in over)
 

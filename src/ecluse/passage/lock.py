@@ -21,7 +21,7 @@ from ecluse.passage.authority import (
     signed_agreement,
     signed_instruction,
 )
-from ecluse.passage.migration import LIVE, Act, migrations
+from ecluse.passage.migration import LIVE, Act
 from ecluse.passage.site import Site
 from ecluse.terms.catalogue import Catalogue, Privilege
 from ecluse.terms.instruction import Instruction
@@ -160,7 +160,7 @@ def _under_way(site: Site, instruction: str) -> bool:
         for event in events
         if event.act == Act.DRAFT.value and event.body.get("instruction") == instruction
     }
-    return any(name in begun and migration.state in LIVE for name, migration in migrations(events).items())
+    return any(name in begun and migration.state in LIVE for name, migration in site.migrations().items())
 
 
 def _same(one: Refusal | Fault, other: Refusal | Fault | None) -> bool:

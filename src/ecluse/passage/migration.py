@@ -7,7 +7,7 @@ another under the same instruction. It decides what may happen next; it does not
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Literal, Protocol
@@ -26,6 +26,7 @@ __all__ = [
     "check_gates",
     "diagram",
     "fold",
+    "follow",
     "migrations",
 ]
 
@@ -143,30 +144,41 @@ class Migration:
         return replace(self, state=before[self.state], gate=gate)
 
 
-def fold(name: str, facts: Iterable[Fact]) -> Migration | None:
-    """The migration `name` as the facts tell, or None if none drafted it. Raises Refusal where the facts break the table."""
-    migration: Migration | None = None
-    acts = {act.value for act in Act}
+_ACTS: Final = {act.value: act for act in Act}
+
+
+def follow(known: Mapping[str, Migration], facts: Iterable[Fact]) -> dict[str, Migration]:
+    """The migrations that were `known` and those drafted since, as these further facts leave them; in order of drafting.
+
+    Raises Refusal `migration/not-now`, `migration/gate-open`, `migration/unknown` where the facts break the table.
+    """
+    after = dict(known)
     for fact in facts:
-        if fact.subject != name or fact.act not in acts:
+        act = _ACTS.get(fact.act)
+        if act is None:
             continue
-        act = Act(fact.act)
+        migration = after.get(fact.subject)
         if act is Act.DRAFT:
             if migration is not None:
-                raise Refusal("migration/not-now", where=name, act=act.value, got=migration.state.value)
-            migration = Migration(name)
+                raise Refusal(
+                    "migration/not-now", where=fact.subject, act=act.value, got=migration.state.value
+                )
+            after[fact.subject] = Migration(fact.subject)
         elif migration is None:
-            raise Refusal("migration/unknown", where=name)
+            raise Refusal("migration/unknown", where=fact.subject)
         else:
-            migration = migration.after(act)
-    return migration
+            after[fact.subject] = migration.after(act)
+    return after
+
+
+def fold(name: str, facts: Iterable[Fact]) -> Migration | None:
+    """The migration `name` as the facts tell, or None if none drafted it. Raises Refusal where the facts about it break the table."""
+    return follow({}, (fact for fact in facts if fact.subject == name)).get(name)
 
 
 def migrations(facts: Iterable[Fact]) -> dict[str, Migration]:
-    """Every migration the facts tell of, by name, in order of drafting."""
-    facts = list(facts)
-    names = dict.fromkeys(fact.subject for fact in facts if fact.act == Act.DRAFT.value)
-    return {name: migration for name in names if (migration := fold(name, facts)) is not None}
+    """Every migration the facts tell of, by name, in order of drafting. Raises as `follow`."""
+    return follow({}, facts)
 
 
 def check_gates(act: Act, migration: Migration, others: Iterable[Migration]) -> None:

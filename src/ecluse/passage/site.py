@@ -6,14 +6,14 @@ witness cosign. There is no other way to change anything. The world behind these
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from ecluse.base.refusal import Refusal
 from ecluse.passage.custody import Vault
-from ecluse.passage.migration import Act, Migration, check_gates, migrations
+from ecluse.passage.migration import Act, Migration, check_gates, follow
 from ecluse.people.person import Person
 from ecluse.proof.keys import SigningKey, VerifyKey
 from ecluse.proof.seal import Recipient
@@ -88,6 +88,24 @@ class Known:
     key: VerifyKey
 
 
+@dataclass(slots=True)
+class _Folded:
+    """The migrations as the first `size` entries tell, kept so that each act folds what is new and not the whole ledger again."""
+
+    size: int = 0
+    last: Event | None = None
+    known: Mapping[str, Migration] = field(default_factory=dict)
+
+    def after(self, events: Sequence[Event]) -> Mapping[str, Migration]:
+        """The migrations after all of `events`. Another history than the one folded is folded from its beginning."""
+        if not (self.size and self.size <= len(events) and events[self.size - 1] == self.last):
+            self.size, self.known = 0, {}
+        if self.size < len(events):
+            self.known = follow(self.known, events[self.size :])
+            self.size, self.last = len(events), events[-1]
+        return self.known
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """One laboratory site. `roots`: the root keys of the sites it has compared, its own too; `agents`: the keys these certified for their machines."""
@@ -104,12 +122,13 @@ class Site:
     spool: Vault
     custody: Vault
     rejects: Vault
+    _folded: _Folded = field(default_factory=_Folded, init=False, repr=False, compare=False)
 
     def record(self, act: str, *, by: str, subject: str, body: Mapping[str, Any]) -> None:
         """Append one act. Raises Refusal `migration/not-now`, `migration/gate-open` when the table or an open gate forbids it."""
         events = self.journal.events()
         if act in {known.value for known in Act}:
-            self._check(Act(act), subject, migrations(events))
+            self._check(Act(act), subject, self._folded.after(events))
         self.journal.append(at=self.clock(), by=by, subject=subject, act=act, body=body, expected=len(events))
 
     def _check(self, act: Act, subject: str, known: Mapping[str, Migration]) -> None:
@@ -123,10 +142,14 @@ class Site:
 
     def migration(self, name: str) -> Migration:
         """The migration as the ledger tells. Raises Refusal `migration/unknown`."""
-        known = migrations(self.journal.events())
+        known = self.migrations()
         if name not in known:
             raise Refusal("migration/unknown", where=name)
         return known[name]
+
+    def migrations(self) -> Mapping[str, Migration]:
+        """Every migration that the ledger tells of, by name, in order of drafting."""
+        return self._folded.after(self.journal.events())
 
     def known(self, person: str) -> Known:
         """A person by id. Raises Refusal `people/unknown`."""

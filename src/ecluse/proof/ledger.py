@@ -136,9 +136,12 @@ class Ledger:
         """Every entry in order, of one subject or of all."""
         return (Entry.parse(row.leaf) for row in self._records.read(0, self.size, subject=subject))
 
-    def history(self, subject: str | None = None) -> Iterator[Told]:
-        """Every entry with its body, checked against the commitment: what folds are made of. Raises Refusal `ledger/body-altered`."""
-        return (_told(row) for row in self._records.read(0, self.size, subject=subject))
+    def history(self, subject: str | None = None, *, since: int = 0) -> Iterator[Told]:
+        """Every entry from number `since` on, with its body checked against the commitment: what folds are made of.
+
+        Raises Refusal `ledger/body-altered`.
+        """
+        return (_told(row) for row in self._records.read(since, self.size, subject=subject))
 
     def rows(self) -> Iterator[Row]:
         """What is stored, for the bundle that `evidence` verifies."""

@@ -21,7 +21,7 @@ from ecluse.passage.erase import Certificate
 from ecluse.passage.extract import Progress, Snapshot, Source
 from ecluse.passage.inbound import Received
 from ecluse.passage.load import Target
-from ecluse.passage.migration import LIVE, Gate, MigrationState, migrations
+from ecluse.passage.migration import LIVE, Gate, MigrationState
 from ecluse.passage.outbound import Passage
 from ecluse.passage.reconcile import Reconciliation, Side
 from ecluse.passage.replay import Replayed
@@ -192,7 +192,7 @@ def migration_of(site: Site, name: str) -> str:
 
     One that only waits for its erasure stands in nobody's way. Raises Refusal `migration/which`, `migration/unknown`.
     """
-    known = migrations(site.journal.events())
+    known = site.migrations()
     if name:
         if name not in known:
             raise Refusal("migration/unknown", where=name)

@@ -40,7 +40,7 @@ def status(
 ) -> int:
     """Four lamps: agreement, instruction, recipient, target. Nothing leaves while one is dark."""
     from ecluse.passage.authority import signed_instruction
-    from ecluse.passage.migration import LIVE, migrations
+    from ecluse.passage.migration import LIVE
 
     place = here(ctx, json=json)
     voice, language, workspace = place.voice, place.voice.language, place.workspace
@@ -49,7 +49,7 @@ def status(
         site, instruction=place.document(site, instruction) if instruction else ""
     )
     named = signed_instruction(site, ordered)[0] if ordered else None
-    known = migrations(site.journal.events())
+    known = site.migrations()
     dark = [lamp for lamp in lamps if lamp.refusal is not None]
     looked, beyond = _account(workspace, site, ordered, lamps)
     why = dark[0].refusal if dark else beyond

@@ -80,11 +80,11 @@ def run(
 
 def _under_way(site: Site, given: str, *, fresh: bool) -> str:
     """The migration to go on with: the one named, else the only one under way; "" to begin another."""
-    from ecluse.passage.migration import LIVE, migrations
+    from ecluse.passage.migration import LIVE
 
     if given:
         return site.migration(given).name
-    live = [name for name, migration in migrations(site.journal.events()).items() if migration.state in LIVE]
+    live = [name for name, migration in site.migrations().items() if migration.state in LIVE]
     if len(live) > 1:
         raise Refusal("migration/which", got=", ".join(live))
     state = site.migration(live[0]).state.value if live else ""
@@ -351,8 +351,8 @@ def _alone(
 
 def _waiting(site: Site) -> str:
     """What comes after an erasure: that of another migration which only waits for it, else the inspector's bundle."""
-    from ecluse.passage.migration import STOPPED, migrations
+    from ecluse.passage.migration import STOPPED
 
-    known = migrations(site.journal.events())
+    known = site.migrations()
     stopped = next((name for name, migration in known.items() if migration.state in STOPPED), "")
     return f"erase {stopped} --as PERSON" if stopped else "bundle bundle.zip"
