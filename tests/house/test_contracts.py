@@ -35,6 +35,9 @@ PLANTS: dict[str, list[tuple[dict[str, str], str]]] = {
     ],
     "connectors": [
         ({"adapters/connectors/planted/__init__.py": "import ecluse.adapters.connectors.sql"}, "planted -> ecluse.adapters.connectors.sql"),
+        ({"adapters/connectors/hl7/planted.py": "import ecluse.adapters.connectors.files.source"}, "hl7.planted -> ecluse.adapters.connectors.files.source"),
+        ({"adapters/connectors/hl7/planted.py": "import ecluse.adapters.connectors.sql.scratch"}, "hl7.planted -> ecluse.adapters.connectors.sql.scratch"),
+        ({"adapters/connectors/files/planted.py": "import ecluse.adapters.connectors.sql.read_postgres"}, "files.planted -> ecluse.adapters.connectors.sql.read_postgres"),
     ],
     "blind-exchange": [
         ({"passage/custody.py": "from ecluse.proof import unseal"}, "ecluse.proof.unseal"),

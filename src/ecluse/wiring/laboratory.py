@@ -107,7 +107,8 @@ def mapping_of(system: SystemSettings) -> Mapping:
 
 def source_of(system: SystemSettings) -> Source:
     """The system as a source, not yet connected."""
-    return open_source(system.url, password_file=system.password_file)
+    scratch = system.site if system.site.is_dir() else None
+    return open_source(system.url, password_file=system.password_file, scratch=scratch)
 
 
 def target_of(system: SystemSettings) -> Target:

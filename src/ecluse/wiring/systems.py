@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+from ecluse.adapters.connectors.files.address import format_named, parse_files
 from ecluse.adapters.connectors.sql.address import Address, parse_address, password_from, refuse_password
 from ecluse.passage.extract import Source
 from ecluse.passage.load import Target
+from ecluse.wiring.formats import format_of, writable
 
-__all__ = ["open_source", "open_target"]
+__all__ = ["check_address", "open_source", "open_target"]
 
 
-def open_source(url: str, *, password_file: Path | None = None) -> Source:
-    """The system at `url` as a source. Raises Refusal `address/...`, Fault `address/not-reached` when used."""
+def check_address(url: str) -> None:
+    """An address that can be read, of a system that is known, and that shows no password. Raises Refusal `address/...`, `files/...`."""
+    if url.startswith("fhir+file://"):
+        from ecluse.adapters.connectors.fhir.address import parse_folder
+
+        parse_folder(url)
+    elif format_named(url):
+        format_of(parse_files(url))
+    else:
+        _address(url, None)
+
+
+def open_source(url: str, *, password_file: Path | None = None, scratch: Path | None = None) -> Source:
+    """The system at `url` as a source. Raises Refusal `address/...`, `files/...`, Fault `address/not-reached` when used.
+
+    `scratch`: the folder in which an encrypted scratch may lie, for what must be read whole before it answers.
+    """
     if url.startswith("fhir+file://"):
         from ecluse.adapters.connectors.fhir.address import parse_folder
         from ecluse.adapters.connectors.fhir.read import FhirSource
 
         return FhirSource(parse_folder(url))
+    if format_named(url):
+        return _files_source(url, scratch)
     address = _address(url, password_file)
     if address.dialect == "sqlite":
         from ecluse.adapters.connectors.sql.read_sqlite import SqliteSource
@@ -39,6 +59,13 @@ def open_target(url: str, *, password_file: Path | None = None) -> Target:
         from ecluse.adapters.connectors.fhir.write import FhirTarget
 
         return FhirTarget(parse_folder(url))
+    if format_named(url):
+        from ecluse.adapters.connectors.files.target import FilesTarget
+
+        place = parse_files(url)
+        fmt = writable(place)
+        assert place.path is not None
+        return FilesTarget(fmt, place.path)
     address = _address(url, password_file)
     if address.dialect == "sqlite":
         from ecluse.adapters.connectors.sql.write_sqlite import SqliteTarget
@@ -51,6 +78,18 @@ def open_target(url: str, *, password_file: Path | None = None) -> Target:
     from ecluse.adapters.connectors.sql.write_mariadb import MariadbTarget
 
     return MariadbTarget(address)
+
+
+def _files_source(url: str, scratch: Path | None) -> Source:
+    from ecluse.adapters.connectors.files.folder import one_stream
+    from ecluse.adapters.connectors.files.source import FilesSource
+    from ecluse.adapters.connectors.files.target import published
+
+    place = parse_files(url)
+    fmt, path = format_of(place), place.path
+    if path is None:
+        return FilesSource(fmt, lambda: one_stream(sys.stdin.buffer), scratch=scratch)
+    return FilesSource(fmt, lambda: published(path), scratch=scratch)
 
 
 def _address(url: str, password_file: Path | None) -> Address:

@@ -23,6 +23,7 @@ from ecluse.doors.cli import (
     mappings,
     passage,
     recipients,
+    shipped,
     sites,
 )
 from ecluse.doors.cli.door import Door
@@ -88,6 +89,7 @@ TREE: Final[dict[str, dict[str, Callable[..., object]]]] = {
         "new": sites.new,
         "confirm": sites.confirm,
         "recover": sites.recover,
+        "renew": sites.renew,
         "show": sites.show,
         "compare": sites.compare,
     },
@@ -104,7 +106,12 @@ TREE: Final[dict[str, dict[str, Callable[..., object]]]] = {
         "review": coding.review,
         "sign": contracts.sign_codes,
     },
-    "mapping": {"draft": mappings.draft, "check": mappings.check},
+    "mapping": {
+        "list": shipped.shown,
+        "show": shipped.show,
+        "draft": mappings.draft,
+        "check": mappings.check,
+    },
     "recipient": {"new": recipients.new, "show": recipients.show, "compare": recipients.compare},
     "instruction": {
         "draft": instructions.draft,

@@ -6,6 +6,7 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
@@ -14,14 +15,14 @@ import typer
 
 from ecluse import __version__
 from ecluse.base.refusal import Fault, Refusal
-from ecluse.base.words import duration, size
+from ecluse.base.words import day, duration, size
 from ecluse.doors.cli.options import Dry, Json
 from ecluse.doors.cli.place import Here, here
-from ecluse.doors.cli.sites import check_url
 from ecluse.doors.cli.steps import compared_table
 
 if TYPE_CHECKING:
     from ecluse.wiring.demonstration import Demonstration
+    from ecluse.wiring.folders import SiteFolder
     from ecluse.wiring.settings import Side
     from ecluse.wiring.workspace import Workspace
 
@@ -29,6 +30,10 @@ __all__ = ["demo", "doctor", "invent"]
 
 ROOM: Final = 5_000_000_000
 """Octets of free disk under which the doctor warns: a parcel of a middle-sized laboratory."""
+
+
+SOON: Final = timedelta(days=60)
+"""How long before its end the doctor speaks of a certificate."""
 
 
 class Check(NamedTuple):
@@ -84,10 +89,22 @@ def _checks(place: Here) -> Iterator[Check]:
             file.name for file in _files(folder.path) if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
         )
         yield Check("modes", not open_to_others, ", ".join(open_to_others[:5]) or folder.name)
+        yield _certificate(folder, side, voice.language, at=workspace.clock())
         yield Check("words", folder.confirmed, folder.name, f"site confirm {side}")
         yield _tried("ledger", partial(_entries, workspace, side), voice.language)
     for side in sides:
         yield from _system(place, side)
+
+
+def _certificate(folder: SiteFolder, side: Side, language: str, *, at: datetime) -> Check:
+    """Until when the site's machine may sign; not well some time before it ends, so that it is renewed in time."""
+    try:
+        until = folder.agent_certificate(root=folder.root)[0].not_after
+    except Refusal as refusal:
+        return Check("certificate", False, refusal.message(language))
+    return Check(
+        "certificate", until - at > SOON, f"{folder.name}: {day(until, language)}", f"site renew {side}"
+    )
 
 
 def _entries(workspace: Workspace, side: Side) -> str:
@@ -142,11 +159,12 @@ def invent(
 ) -> None:
     """Fill a database with an invented laboratory, or create the new system's empty tables."""
     from ecluse.adapters.invented import create_empty, fill
+    from ecluse.wiring.systems import check_address
 
     place = here(ctx, json=json)
     voice = place.voice
     written: dict[str, int] = {}
-    check_url(url)
+    check_address(url)
     if password_file is not None:
         url = _with_password(url, password_file)
     if dry_run:

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from ecluse.base.refusal import Refusal
+from ecluse.base.words import day
 from ecluse.doors.cli.options import Dry, Json, Secret, SideName
 from ecluse.doors.cli.place import here, new_passphrase, octets_of, passphrase, typed
 
-__all__ = ["add", "check_url", "compare", "confirm", "init", "new", "people", "recover", "show"]
+__all__ = ["add", "compare", "confirm", "init", "new", "people", "recover", "renew", "show"]
 
 Side = Annotated[SideName, typer.Argument(metavar="source|target")]
 
@@ -29,10 +30,11 @@ def init(
     """Write ecluse.toml and make the exchange."""
     from ecluse.wiring.laboratory import create_exchange
     from ecluse.wiring.settings import FILE, write_settings
+    from ecluse.wiring.systems import check_address
 
     place = here(ctx, json=json)
     for url in (source, target):
-        check_url(url)
+        check_address(url)
     if (place.home / FILE).exists():
         raise Refusal("settings/exists", where=FILE)
     if not dry_run:
@@ -49,15 +51,6 @@ def init(
     place.voice.result("init", home=str(place.home), file=FILE, dry_run=dry_run)
     place.voice.line(place.voice.phrase("dry" if dry_run else "init_done", what=FILE))
     place.voice.next("site new source")
-
-
-def check_url(url: str) -> None:
-    """An address that can be read and shows no password. Raises Refusal `address/...`."""
-    from ecluse.adapters.connectors.sql.address import parse_address, refuse_password
-
-    if not url.startswith("fhir+file://"):
-        refuse_password(url)
-        parse_address(url)
 
 
 def new(
@@ -138,6 +131,27 @@ def recover(
     place.voice.result("site recover", site=folder.name, dry_run=dry_run)
     place.voice.line(place.voice.phrase("dry" if dry_run else "recovered", what=folder.name))
     place.voice.next(f"site show {side.value}")
+
+
+def renew(
+    ctx: typer.Context,
+    *,
+    side: Side,
+    passphrase_file: Secret = None,
+    json: Json = False,
+    dry_run: Dry = False,
+) -> None:
+    """Certify the site's machine for two years more, before or after its certificate has ended."""
+    place = here(ctx, json=json)
+    voice, workspace = place.voice, place.workspace
+    folder = workspace.folder(side.value)
+    root = folder.unlock_root(passphrase(voice, passphrase_file, whose=folder.name))
+    held, _ = folder.agent_certificate(root=root.public)
+    if not dry_run:
+        held = folder.renew_agent(root=root, at=workspace.clock())
+    voice.result("site renew", site=folder.name, until=held.not_after.isoformat(), dry_run=dry_run)
+    voice.line(voice.phrase("renewed", site=folder.name, until=day(held.not_after, voice.language)))
+    voice.next("doctor")
 
 
 def show(ctx: typer.Context, *, side: Side, json: Json = False) -> None:

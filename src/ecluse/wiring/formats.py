@@ -1,0 +1,125 @@
+"""The one table of formats of files: which stands behind which address, what may be said of it there, and the mappings that ship.
+
+A format's own module is imported when it is used, and not before. Decides nothing of what a format reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Final, cast
+from zoneinfo import ZoneInfo
+
+from ecluse.adapters.connectors.files.address import FilesAddress
+from ecluse.adapters.connectors.files.format import Format, Tables
+from ecluse.base.refusal import Refusal
+
+__all__ = ["FORMATS", "MAPPINGS", "format_of", "shipped_mapping", "writable"]
+
+Options = Mapping[str, str]
+ZONE: Final = "Europe/Paris"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A format: how it is made from the options of an address, and which there are. `written`: it can be a target."""
+
+    make: Callable[[Options], object]
+    options: frozenset[str] = frozenset()
+    written: bool = True
+
+
+def _zone(options: Options) -> ZoneInfo:
+    name = options.get("zone", ZONE)
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise Refusal("files/option-unreadable", where="zone", got=name) from None
+
+
+def _hl7v2(options: Options) -> object:
+    from ecluse.adapters.connectors.hl7.format import Hl7v2
+    from ecluse.adapters.connectors.hl7.parts import Manner
+
+    own = frozenset(filter(None, options.get("own", "").split(",")))
+    return Hl7v2(Manner(own=own, zone=_zone(options)))
+
+
+def _hprim(_: Options) -> object:
+    from ecluse.adapters.connectors.hprim.format import Hprim
+
+    return Hprim()
+
+
+def _hprim_letters(_: Options) -> object:
+    from ecluse.adapters.connectors.hprim.letters import HprimLetters
+
+    return HprimLetters()
+
+
+def _fhir_bulk(options: Options) -> object:
+    from ecluse.adapters.connectors.fhir.format import FhirFormat
+
+    return FhirFormat(_zone(options))
+
+
+def _table(_: Options) -> object:
+    from ecluse.adapters.connectors.table.formats import TablesInFiles
+
+    return TablesInFiles()
+
+
+FORMATS: Final[dict[str, Known]] = {
+    "hl7v2": Known(_hl7v2, frozenset({"zone", "own"})),
+    "hprim": Known(_hprim),
+    "hprim-medecins": Known(_hprim_letters, written=False),
+    "fhir-bulk": Known(_fhir_bulk, frozenset({"zone"})),
+    "table": Known(_table, written=False),
+}
+"""By the word before "+file"."""
+
+MAPPINGS: Final[dict[str, tuple[str, str]]] = {
+    "hl7v2": ("ecluse.adapters.connectors.hl7", "hl7v2.toml"),
+    "hprim": ("ecluse.adapters.connectors.hprim", "hprim.toml"),
+    "hprim-medecins": ("ecluse.adapters.connectors.hprim", "hprim-medecins.toml"),
+    "fhir-r4": ("ecluse.adapters.connectors.fhir", "fhir-r4.toml"),
+    "openelis-global2": ("ecluse.invent", "mappings/openelis-global2.toml"),
+    "invented-old": ("ecluse.invent", "mappings/invented-old.toml"),
+    "invented-new": ("ecluse.invent", "mappings/invented-new.toml"),
+}
+"""The mappings that ship, by name: the folder of modules it stands in, and the file."""
+
+
+def format_of(address: FilesAddress) -> Format | Tables:
+    """The format of an address. Raises Refusal `files/format-unknown`, `files/option-unknown`, `files/option-unreadable`."""
+    known = _known(address)
+    unknown = sorted(address.options.keys() - known.options)
+    if unknown:
+        listed = ", ".join(sorted(known.options)) or "-"
+        raise Refusal("files/option-unknown", where=address.format, got=unknown[0], known=listed)
+    # Each format passes the contract suite; its own module's types are not needed here, and would import it.
+    return cast("Format | Tables", known.make(address.options))
+
+
+def writable(address: FilesAddress) -> Format:
+    """The format of an address that is a target. Raises Refusal `files/not-written`, `files/address-unreadable`, and as `format_of`."""
+    if not _known(address).written:
+        raise Refusal("files/not-written", where=address.format)
+    if address.path is None:
+        raise Refusal("files/address-unreadable")
+    return cast("Format", format_of(address))
+
+
+def shipped_mapping(name: str) -> str:
+    """The text of a mapping that ships with Écluse. Raises Refusal `files/mapping-unknown`."""
+    if name not in MAPPINGS:
+        raise Refusal("files/mapping-unknown", got=name, known=", ".join(sorted(MAPPINGS)))
+    package, file = MAPPINGS[name]
+    return resources.files(package).joinpath(file).read_text("utf-8")
+
+
+def _known(address: FilesAddress) -> Known:
+    if address.format not in FORMATS:
+        raise Refusal("files/format-unknown", got=address.format, known=", ".join(sorted(FORMATS)))
+    return FORMATS[address.format]
