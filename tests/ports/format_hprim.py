@@ -32,7 +32,7 @@ SAMPLES = (
     sent(PATIENT, "AP|1|||||299997511200170", "AC|1|MUT", REQUEST, "C|1|P|Sous traitement", RESULT, "C|1|L|Un^deux", "OBX|2|FIC|X~Y~L||A~B~PDF"),
     sent(PATIENT, REQUEST, "OBX|1|TX|CR~Compte", "A| rendu~L||ligne 1^ligne 2||||||F", "XYZ|1|suite d'un texte", "", "C|1|L|perdu"),
     sent(RESULT, REQUEST, "P|2||||SANS~NUMERO", REQUEST, RESULT, PATIENT, RESULT, "FAC|1|1|R1|20240115", "ACT|1|B|30|1|30|||||0552^0563", "REG|1|9"),
-    sent(PATIENT, REQUEST, "OBX|1|CE|GERME~Germe~L|1|ECO~E. coli~L|||||||||||B~1~~~~K1", "OBX|2|ST|AMX~Amoxicilline~L||>8|||R|||F||||B~1~~~~K1"),
+    sent(PATIENT, REQUEST, "OBX|1|CE|GERME~Germe~L|1|ECO~E. coli~L||||||||||B~1~~~~K1", "OBX|2|ST|AMX~Amoxicilline~L||>8|||R|||F||||B~1~~~~K1"),
     sent("P|1|A~B~FU||", "P|2|C||", head="H!:+$*!M!SECRET!1!!ADM").replace(b"|", b"!").replace(b"~", b":"),
     b"du texte avant\r" + sent(PATIENT, REQUEST, RESULT).replace(b"\r\n", b"\r") + sent(PATIENT)[:-5] + sent("P|1", "ERR|1", "L|1||9|99"),
     BOM + sent(PATIENT, REQUEST, RESULT).replace(b"\r\n", b"\n") + b"\x1a" + sent(PATIENT, head="H|~^~&|A|SECRET|") + b"H||||||SECRET|\r\n",

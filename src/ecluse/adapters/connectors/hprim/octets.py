@@ -127,7 +127,7 @@ def _header_in(line: bytes, text: bytes) -> int | None:
     """Where in a line a header begins: at its head, or anywhere in a line that is no segment."""
     if _BEGUN.match(text):
         return line.index(b"H")
-    if next(names([line]), "H") != "other":
+    if next(names([line]), "H") not in ("H", "other"):
         return None
     for match in _HEADER.finditer(line):
         if len(set(match[0][1:])) == 5:
