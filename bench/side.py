@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ecluse.adapters.connectors.sql.grants import grants
+from ecluse.adapters.containers.opener import ContainerOpener
 from ecluse.passage import inbound, outbound
 from ecluse.wiring.laboratory import checksum, mapping_of, open_site, source_of, target_of
 from ecluse.wiring.settings import Settings, read_settings
@@ -23,10 +24,11 @@ Mark = Callable[[str], None]
 def source(settings: Settings, name: str, by: str, mark: Mark) -> int:
     site = open_site(settings, "source")
     passage = outbound.prepare(site, name, mapping=mapping_of(settings.source))
-    statement = outbound.extract_parcel(
-        site, passage, by=by, connect=lambda: source_of(settings.source), needed=lambda plan, it: grants(plan, it.catalogue()),
-        checksum=checksum(),
-    )  # fmt: skip
+    with ContainerOpener() as opener:
+        statement = outbound.extract_parcel(
+            site, passage, by=by, connect=lambda: source_of(settings.source), needed=lambda plan, it: grants(plan, it.catalogue()),
+            checksum=checksum(), opener=opener,
+        )  # fmt: skip
     mark("sealed")
     outbound.deposit(site, name, by=by)
     mark("deposited")

@@ -97,21 +97,25 @@ def test_a_named_free_text_stays_with_the_tests_that_were_not_named(tmp_path: Pa
     assert not {row[0] for row in arrived} & {row[0] for row in marked}
 
 
+def with_reports(instruction: Instruction) -> Instruction:
+    """The instruction also takes the reports, with its reason."""
+    taken = also(instruction, "document", "id", "request", "media_type", "content", "visibility")
+    return replace(taken, documents=(NamedField("document.content", "Les comptes rendus signés font foi."),))
+
+
 def test_a_report_stays_when_its_request_holds_a_test_that_was_not_named(tmp_path: Path) -> None:
-    """A PDF repeats everything: no report leaves of a request that holds a test of a category not named; the others do."""
+    """A PDF repeats everything: no report leaves of a request that holds a test of a category not named; others do, if what they show is named."""
 
-    def with_reports(instruction: Instruction) -> Instruction:
-        taken = also(instruction, "document", "id", "request", "media_type", "content", "visibility")
-        return replace(
-            taken, documents=(NamedField("document.content", "Les comptes rendus signés font foi."),)
-        )
+    def with_numbers(instruction: Instruction) -> Instruction:
+        return also(with_reports(instruction), "patient", "nss")
 
-    _made, ready = laboratory(tmp_path, patients=300, change=with_reports)
+    _made, ready = laboratory(tmp_path, patients=300, change=with_numbers)
     name = carried(ready)
     statement = ready.course.received(name).statement.kinds["document"]
     kept_back = {rule for rule in statement.by_rule if rule.startswith("container/")}
     assert kept_back
     assert statement.moved > 0
+    assert statement.opened == {"pdf: whole": statement.moved}
     from ecluse.invent.catalogue import classification
 
     special = ",".join(
@@ -119,6 +123,19 @@ def test_a_report_stays_when_its_request_holds_a_test_that_was_not_named(tmp_pat
     )
     marked = {row[0] for row in old(tmp_path, f"SELECT NUMDOS FROM RESULT WHERE trim(CODANA) IN ({special})")}
     assert not {row[0] for row in asked(tmp_path, "SELECT order_id FROM attachments")} & marked
+
+
+def test_a_report_that_shows_a_number_not_named_stays_and_is_counted(tmp_path: Path) -> None:
+    """Reports were named, the insured person's number was not: every report that shows a NIR is refused with that reason, and none arrives."""
+    _made, ready = laboratory(tmp_path, patients=300, change=with_reports)
+    name = carried(ready)
+    statement = ready.course.received(name).statement.kinds["document"]
+    assert statement.rejected == {"content: holds patient.nss": statement.opened["pdf: refused"]}
+    assert statement.rejected.total() > 0
+    import re
+
+    arrived = asked(tmp_path, "SELECT content FROM attachments")
+    assert not [row for row in arrived if re.search(rb"NIR \d", bytes(row[0]))]  # type: ignore[arg-type]
 
 
 def test_a_named_category_arrives_and_takes_two_signatures(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ecluse.passage.containers import Contents
 from ecluse.terms.mapping import DIRECTIVES, Reading, layout
 from ecluse.terms.plan import Slice
 from ecluse.terms.vocabulary import Field, Vocabulary
@@ -59,11 +60,16 @@ class Converted:
 
 
 def canonical(
-    raw: pa.RecordBatch, piece: Slice, *, vocabulary: Vocabulary, lost: dict[str, set[str]]
+    raw: pa.RecordBatch,
+    piece: Slice,
+    *,
+    vocabulary: Vocabulary,
+    lost: dict[str, set[str]],
+    contents: Contents | None = None,
 ) -> Converted:
     """The batch in canonical types. A row with one unreadable value is rejected whole: half a record would be a silent loss.
 
-    `lost` holds, by kind, the ids of the rows rejected before, and takes in those rejected here: a row that refers to one goes with it.
+    `contents`: its documents as they may leave, where they were opened. `lost` holds, by kind, the ids of the rows rejected before, and takes in those rejected here: a row that refers to one goes with it.
     """
     kind = vocabulary.kinds[piece.kind]
     columns: dict[str, pa.Array] = {}
@@ -76,6 +82,9 @@ def canonical(
         if parent and lost.get(parent):
             orphan = pc.is_in(values, value_set=pa.array(sorted(lost[parent]), pa.string()))
             reason = _because(reason, orphan, f"{name}: parent-rejected")
+    if contents is not None:
+        columns |= contents.columns
+        reason = pc.coalesce(reason, contents.reason)
     columns[SITE] = site_names(raw.column(SITE), piece)
     columns[MONTH] = raw.column(MONTH)
     if "_changed" in raw.schema.names:

@@ -6,7 +6,7 @@ The steps of `extract`, all in one snapshot; the first two refuse before a singl
  2. no column that leaves looks like a secret, whatever its name
  3. (by kind, parents first) the census counts every row under the rule that keeps it, or none; more patients than the laboratory
     expected, and the run is refused
- 4. rows are converted, exact or rejected; those moved are tallied and sealed, those rejected are sealed apart, for the laboratory alone
+ 4. documents are opened, filtered or refused (`containers`); rows are converted, exact or rejected; those moved are tallied and sealed, those rejected are sealed apart, for the laboratory alone
  5. what was moved and rejected is what the census said would leave, site by site and month by month, or the run is refused
  6. a statement (counts, sums, salts) is sealed as the last part
 
@@ -27,6 +27,7 @@ import pyarrow.compute as pc
 from ecluse.base.refusal import Refusal
 from ecluse.passage.ahead import behind
 from ecluse.passage.canonical import MONTH, NOWHERE, SITE, canonical, site_names
+from ecluse.passage.containers import REFUSED, SHUT, Allowed, DocumentOpener, open_contents
 from ecluse.passage.parcel import Sealer
 from ecluse.passage.rejects import RejectVault
 from ecluse.passage.rows import body_of, pieces_of
@@ -116,8 +117,11 @@ def extract(
     at: datetime,
     since: datetime | None = None,
     progress: Progress = quiet,
+    opener: DocumentOpener = SHUT,
 ) -> Statement:
     """Run the plan on an open snapshot and seal what leaves. `since`: seal only the rows changed from then on (the cut-over night).
+
+    `opener`: what opens documents; without one, none leaves.
 
     The sums always cover every row within the plan, sealed in this parcel or before. Raises Refusal `codes/unclassified`,
     `extract/secret`, `extract/too-many-patients`, `extract/count-differs`, `extract/too-many-rejected`.
@@ -137,6 +141,7 @@ def extract(
             vocabulary=vocabulary,
             lost=lost,
             since=since,
+            opener=opener,
         )
         kinds[piece.kind] = run.through(snapshot, progress)
     statement = Statement(
@@ -192,7 +197,9 @@ class _Run:
         vocabulary: Vocabulary,
         lost: dict[str, set[str]],
         since: datetime | None,
+        opener: DocumentOpener,
     ) -> None:
+        self.opener, self.allowed = opener, Allowed.of(plan)
         self.plan, self.piece, self.sealer, self.rejects = plan, piece, sealer, rejects
         self.checksum, self.salts, self.vocabulary, self.lost, self.since = (
             checksum,
@@ -248,7 +255,13 @@ class _Run:
     def _moved(self, snapshot: Snapshot) -> Iterator[pa.RecordBatch]:
         """Step 4: converted rows, tallied; rejected ones sealed apart."""
         for raw in snapshot.rows(self.plan, self.piece):
-            converted = canonical(raw, self.piece, vocabulary=self.vocabulary, lost=self.lost)
+            contents = open_contents(
+                raw, self.piece, opener=self.opener, allowed=self.allowed, vocabulary=self.vocabulary
+            )
+            self.statement.opened.update(contents.counts)
+            converted = canonical(
+                raw, self.piece, vocabulary=self.vocabulary, lost=self.lost, contents=contents
+            )
             moved, rejected = converted.moved, converted.rejected
             sums = self.checksum.sums(moved, salts=self.salts)
             for group, those in sums.items():
@@ -271,7 +284,10 @@ class _Run:
         for line in pc.value_counts(rejected.column("_reason")).to_pylist():
             self.statement.rejected[line["values"]] += line["counts"]
         self.rejects.put(self.piece.kind, rejected, place=f"{self.statement.rejected.total():09d}")
-        count = self.statement.rejected.total()
+        # Documents refused for what they hold say nothing about the mapping.
+        count = sum(
+            rows for reason, rows in self.statement.rejected.items() if not reason.startswith(REFUSED)
+        )
         if count > TOO_MANY and count * 10 > self.left.total():
             reasons = ", ".join(
                 f"{reason} ({rows})" for reason, rows in self.statement.rejected.most_common(5)

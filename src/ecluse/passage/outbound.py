@@ -16,6 +16,7 @@ from typing import Any
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage.acts import DUMP_STATED
 from ecluse.passage.authority import Authority, authority
+from ecluse.passage.containers import SHUT, DocumentOpener
 from ecluse.passage.custody import carry
 from ecluse.passage.extract import Progress, Source, extract, quiet
 from ecluse.passage.migration import Act, MigrationState
@@ -102,6 +103,7 @@ def extract_parcel(  # the whole of gate 1
     needed: Callable[[Plan, Source], frozenset[Privilege]],
     checksum: Checksum,
     progress: Progress = quiet,
+    opener: DocumentOpener = SHUT,
 ) -> Statement:
     """Open gate 1, read what the plan names in one snapshot, seal it in the spool, close gate 1.
 
@@ -121,7 +123,7 @@ def extract_parcel(  # the whole of gate 1
     if site.migration(name).gate is None:
         site.record(Act.OPEN_SOURCE.value, by=by, subject=name, body={})
     try:
-        statement = _extract(site, passage, source, checksum, progress)
+        statement = _extract(site, passage, source, checksum, progress, opener=opener)
     except (
         Refusal,
         Fault,
@@ -177,7 +179,13 @@ def check_account(
 
 
 def _extract(
-    site: Site, passage: Passage, source: Source, checksum: Checksum, progress: Progress
+    site: Site,
+    passage: Passage,
+    source: Source,
+    checksum: Checksum,
+    progress: Progress,
+    *,
+    opener: DocumentOpener,
 ) -> Statement:
     behind = passage.authority
     at = site.clock()
@@ -203,6 +211,7 @@ def _extract(
             at=at,
             since=_since(site, passage),
             progress=progress,
+            opener=opener,
         )
     sealer.close(
         created=at, expires=expiry(passage, at), sequence=passage.sequence, previous=passage.previous

@@ -60,7 +60,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class KindReconciliation:
-    """One record kind, both sides. Counts are rows; `unexplained` counts the rows that no rule, no reason and no equality explains."""
+    """One record kind, both sides. Counts are rows; `unexplained` counts the rows that no rule, no reason and no equality explains.
+
+    `opened`: documents opened at the source, by form and fate.
+    """
 
     kind: str
     seen: int
@@ -73,6 +76,7 @@ class KindReconciliation:
     unexplained: int
     checks: tuple[Check, ...]
     analytes: tuple[tuple[str, str, tuple[int, int, int], tuple[int, int, int]], ...]
+    opened: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,7 @@ def _kind(
         excluded=source.by_rule,
         rejected_at_source=dict(source.rejected),
         withheld=dict(source.withheld),
+        opened=dict(source.opened),
         sent=source.moved,
         rejected_at_target=dict(reasons),
         loaded=held.total.rows,
@@ -241,6 +246,7 @@ def _encode(kind: KindReconciliation) -> dict[str, Any]:
         "excluded": kind.excluded,
         "rejected_at_source": kind.rejected_at_source,
         "withheld": kind.withheld,
+        "opened": kind.opened,
         "sent": kind.sent,
         "rejected_at_target": kind.rejected_at_target,
         "loaded": kind.loaded,

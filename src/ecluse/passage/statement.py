@@ -20,7 +20,10 @@ __all__ = ["KindStatement", "Statement"]
 
 @dataclass(slots=True)
 class KindStatement:
-    """One record kind. `excluded`: rows by (rule, group); `rejected`: rows by reason; `withheld`: rows whose free texts stayed, by category."""
+    """One record kind. `excluded`: rows by (rule, group); `rejected`: rows by reason; `withheld`: rows whose free texts stayed, by category.
+
+    `opened`: documents by form and fate ("cda: filtered", "pdf: whole", "pdf: refused"); why one was refused stands in `rejected`.
+    """
 
     fields: tuple[str, ...]
     sums: Tally = field(default_factory=Tally)
@@ -28,6 +31,7 @@ class KindStatement:
     excluded: Counter[tuple[str, Group]] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     withheld: Counter[str] = field(default_factory=Counter)
+    opened: Counter[str] = field(default_factory=Counter)
 
     @property
     def moved(self) -> int:
@@ -95,6 +99,7 @@ def _encode(kind: KindStatement) -> dict[str, Any]:
         ],
         "rejected": dict(sorted(kind.rejected.items())),
         "withheld": dict(sorted(kind.withheld.items())),
+        "opened": dict(sorted(kind.opened.items())),
     }
 
 
@@ -106,4 +111,5 @@ def _decode(kind: dict[str, Any]) -> KindStatement:
         excluded=Counter({(rule, Group(site, month)): rows for rule, site, month, rows in kind["excluded"]}),
         rejected=Counter(kind["rejected"]),
         withheld=Counter(kind["withheld"]),
+        opened=Counter(kind.get("opened", {})),  # parcels sealed by a version that opened nothing
     )

@@ -68,6 +68,8 @@ class Slice:
 class Plan:
     """Everything a run needs to know. `excluded`: by classified field path (result.code, invoice.act), the codes of categories not named.
 
+    `refused`: the special categories not named.
+
     `start` and `end` are inclusive dates of the request. `rehearse` is a number of patients, or 0 for all; `max_patients` is how many the laboratory expected at most. `read_back` is true for the plan
     that reads a target: no rule applies, every row counts.
     """
@@ -84,6 +86,7 @@ class Plan:
     rehearse: int = 0
     read_back: bool = False
     max_patients: int | None = None
+    refused: tuple[str, ...] = ()
 
     def slice(self, kind: str) -> Slice | None:
         """The slice of this kind, if the instruction takes it."""
@@ -135,6 +138,7 @@ def compile_plan(
         classified={path: frozenset(classification.codes(path)) for path in excluded},
         rehearse=rehearse,
         max_patients=instruction.limits.max_patients,
+        refused=tuple(refused),
     )
 
 

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from ecluse.adapters.connectors.sql.dump import DumpSource
 from ecluse.adapters.connectors.sql.grants import grants
+from ecluse.adapters.containers.opener import ContainerOpener
 from ecluse.adapters.exclusive import alone_in
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage import inbound, outbound
@@ -116,9 +117,10 @@ class Course:
     def _extract(
         self, passage: Passage, connect: Callable[[], Source], *, by: str, progress: Progress
     ) -> Statement:
-        return outbound.extract_parcel(
-            self.source, passage, by=by, connect=connect, needed=privileges_needed, checksum=checksum(), progress=progress
-        )  # fmt: skip
+        with ContainerOpener() as opener:
+            return outbound.extract_parcel(
+                self.source, passage, by=by, connect=connect, needed=privileges_needed, checksum=checksum(), progress=progress, opener=opener
+            )  # fmt: skip
 
     def received(self, name: str) -> Received:
         """The parcel at the target's site, verified."""

@@ -206,6 +206,8 @@ def show_preview(place: Here, compiled: Plan, counted: Preview) -> None:
         for kind in counted.kinds
     ]
     voice.table([head, *rows], right=frozenset({1, 2, 3}))
+    if any(piece.container for piece in compiled.slices):
+        voice.line(voice.phrase("documents_opened"))
     for kind in counted.kinds:
         for (field, category), count in kind.terms.items():
             label = vocabulary().categories[category].label[language]

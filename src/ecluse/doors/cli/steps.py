@@ -6,6 +6,7 @@ Decides nothing: a step is one verb of the course, its figures are what that ver
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,7 +34,11 @@ def _extract(place: Here, name: str, author: str) -> dict[str, Any]:
         stayed=place.voice.number(sum(sum(rules.values()) for rules in excluded.values())),
         rejected=place.voice.number(rejected),
     )
-    return {"moved": moved, "excluded": excluded, "rejected": rejected}
+    opened = statement.kinds["document"].opened if "document" in statement.kinds else Counter[str]()
+    if opened:
+        told = ", ".join(f"{fate} {place.voice.number(count)}" for fate, count in sorted(opened.items()))
+        place.voice.line(f"    {place.voice.phrase('opened_documents', told=told)}")
+    return {"moved": moved, "excluded": excluded, "rejected": rejected, "opened": dict(opened)}
 
 
 def _deposit(place: Here, name: str, author: str) -> dict[str, Any]:

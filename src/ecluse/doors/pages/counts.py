@@ -90,6 +90,8 @@ def excluded_part(result: Reconciliation, tongue: Tongue) -> Markup:
         for where, lines in (("pages.at_source", source), ("pages.at_target", target))
         for (reason, only), kinds in lines
     ]
+    opened = _by_cause({kind.kind: kind.opened for kind in result.kinds})
+    documents = [(_form(cause, tongue), tongue.number(sum(kinds.values()))) for (cause, _), kinds in opened]
     texts = [
         (tongue.category(code), tongue.number(sum(kinds.values())), _kinds(kinds, tongue))
         for (code, _), kinds in withheld
@@ -111,6 +113,8 @@ def excluded_part(result: Reconciliation, tongue: Tongue) -> Markup:
             texts, "pages.withheld_none", "pages.withheld_caption",
             [Column(tongue.say("pages.column_category")), count, of_which], tongue,
         ),
+        element("h3", tongue.say("pages.opened_title")),
+        _or_none(documents, "pages.opened_none", "pages.opened_caption", [Column(tongue.say("pages.column_form")), count], tongue),
     )  # fmt: skip
 
 
@@ -123,6 +127,12 @@ def _by_cause(
         for cause, rows in found.items():
             causes[cause, kind if apart else ""][kind] += rows
     return sorted(causes.items(), key=lambda line: (-line[1].total(), line[0]))
+
+
+def _form(cause: str, tongue: Tongue) -> str:
+    """A document's form and what became of it."""
+    form, _, fate = cause.partition(": ")
+    return f"{form}{tongue.say('pages.colon')}{tongue.say(f'pages.fate_{fate}')}"
 
 
 def _kinds(kinds: Counter[str], tongue: Tongue) -> str:

@@ -149,6 +149,8 @@ class _Page:
         if withheld:
             lines.append(self._say("special_stays", details=withheld))
             lines.append(self._say("documents_follow"))
+        if self.instruction.documents:
+            lines.append(self._say("documents_opened"))
         return [*lines, self._say("credentials")]
 
     def period(self) -> list[Line]:

@@ -1,0 +1,1 @@
+"""Opens the documents that records hold: what is inside them, and what of it may leave."""
