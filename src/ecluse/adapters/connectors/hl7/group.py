@@ -108,6 +108,8 @@ class Group:
             if not row.get("value"):
                 return "empty"
             self._as_ordered(row)  # the lines of a report's text often say no more than their order does
+            if not row.get("code") and not row.get("label"):
+                return "no-code"
         if whose == INSTANCE:
             return self._result(str(self.d.part(ours, 1)), row, fields)
         name = self._id(str(row.get("code") or row.get("label") or ""), fields)

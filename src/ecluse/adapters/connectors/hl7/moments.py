@@ -18,6 +18,7 @@ __all__ = ["hl7_of", "iso_date", "iso_moment"]
 _STAMP: Final = re.compile(
     r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(?:(\d\d)(?:\.(\d{1,6}))?)?)?(?:([+-])(\d\d)(\d\d))?\Z"
 )
+_DAY: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:\d\d){0,3}(?:\.\d+)?(?:[+-]\d{4})?\Z")
 _ISO: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d)(\.\d{1,6})?)?)?\Z")
 
 
@@ -56,7 +57,7 @@ def _in_zone(said: re.Match[str], zone: ZoneInfo) -> str | None:
 @lru_cache(maxsize=8192)
 def iso_date(stamp: str) -> str:
     """`2010-08-07` from `20100807` or `201008071200+0200`: the day as it was written, whatever the hour; a year or a month comes back unchanged."""
-    said = _STAMP.match(stamp)
+    said = _DAY.match(stamp)
     return f"{said[1]}-{said[2]}-{said[3]}" if said else stamp
 
 

@@ -231,6 +231,8 @@ class Walk:
         self.note = None
         if self.first:
             self._close()
+        else:
+            self._open_bare()
         request = self.group.request if self.group else None
         if request is None and not self.first:
             self.told.refuse(segment, "no-request")
@@ -253,6 +255,7 @@ class Walk:
             return UNKNOWN
         if self.kind == "MDM":
             return self._of_document(segment)
+        self._open_bare()
         if self.group is None:
             if self.first and self.specimen:
                 self.waiting.append(segment)
@@ -291,6 +294,7 @@ class Walk:
         self.note = None
         if self.kind in ("ADT", "MFN", "MDM"):
             return UNKNOWN
+        self._open_bare()
         if self.group is None or self.group.request is None:
             self.told.refuse(segment, "no-request")
             return None
@@ -318,6 +322,13 @@ class Walk:
         if self.group:
             self.group.close()
             self.group = None
+
+    def _open_bare(self) -> None:
+        """An order that bears something, and no OBR: of a pharmacy, a diet, supplies."""
+        if self.group is None and self.pending and (self.patient is not None or self.ours):
+            number = self._request(self.order, [])
+            self.group = Group(self, number, [], ordered=True)
+            self.pending = False
 
     def _flush(self) -> None:
         """An order of which no OBR came."""
