@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
+
+from ecluse.adapters.clock import SystemClock
 from ecluse.doors.cli.shown import SHOWN
+from ecluse.proof.keycert import certify
+from ecluse.wiring.folders import SiteFolder
 from tests.doors.conftest import Desk
 
 
@@ -68,3 +75,26 @@ def test_what_comes_next_is_what_can_be_done(desk: Desk) -> None:
     assert following(desk.type("rejects", "list").stderr) == f"accept {name} --as PERSON"
     going = desk.type("run", *desk.by("engineer"))
     assert going.stdout.startswith(f"Reprise {name}, là où elle en était")
+
+
+@pytest.mark.parametrize("days", [30, -30])
+def test_a_machines_certificate_near_its_end_is_renewed(desk: Desk, days: int) -> None:
+    """Near its end, or past it, the doctor shows the certificate in red and names the verb that renews it; renewed, all is well again."""
+    secret = desk.home / "passphrase.txt"
+    folder = SiteFolder(desk.home / "laboratory-old")
+    root = folder.unlock_root(secret.read_text("utf-8").strip())
+    now = SystemClock().now()
+    (folder.path / "agent.cert").write_bytes(
+        certify(
+            subject=folder.name, role="agent", purpose="sign", key=folder.agent().public.encode(),
+            not_before=now - timedelta(days=700), not_after=now + timedelta(days=days), root=root,
+        )
+    )  # fmt: skip
+    ill = desk.type("doctor", code=1)
+    assert following(ill.stderr) == "site renew source"
+    desk.type("site", "renew", "source", "--passphrase-file", str(secret), "--dry-run")
+    assert not list(folder.path.glob("agent-*.cert"))
+    told = desk.json("site", "renew", "source", "--passphrase-file", str(secret))
+    assert set(told) == set(SHOWN["site renew"])
+    assert told["until"][:10] == (now + timedelta(days=730)).date().isoformat()
+    assert following(desk.type("doctor").stderr) == "lock status"

@@ -3,13 +3,14 @@
     laboratory-old/
       root.pub  root.age        the laboratory's root key: public half; private half under its passphrase
       confirmed                 present once the 24 words were typed back
-      agent.cert agent.age      the machine's key, certified by the root, sealed to this site's keystore
+      agent.cert agent.age      the machine's key, certified by the root, sealed to this site's keystore; agent-2.cert and on: renewals
       people/p-*.toml .cert .age  each person: who, certified key, private half under their own passphrase
       peers/<site>.pub          roots of other sites, each compared by voice or paper
       keys/  spool/  rejects/   keystore and vaults
       witness.sqlite            what this site saw of the ledger
 
-Certificates of persons and agents live ten and two years; parcel keys as long as the instruction.
+Certificates of persons and agents live ten and two years; parcel keys as long as the instruction. An agent's is renewed for the same key, from
+its first day on, so that the newest covers all that the key ever signed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from ecluse.adapters.keystore import Keystore
 from ecluse.base.refusal import Refusal
 from ecluse.people.person import Person
 from ecluse.people.role import Role
-from ecluse.proof.keycert import certify, verify_keycert
+from ecluse.proof.keycert import Keycert, certify, read_keycert, verify_keycert
 from ecluse.proof.keyfile import lock_key, unlock_key
 from ecluse.proof.keys import SigningKey, VerifyKey
 from ecluse.proof.seal import seal
@@ -68,16 +69,7 @@ class SiteFolder:
         sealed = BytesIO()
         seal((agent.seed,), to=(self.keystore.create(_AGENT),), out=sealed)
         _write(self.path / "agent.age", sealed.getvalue())
-        cert = certify(
-            subject=self.name,
-            role=_AGENT,
-            purpose="sign",
-            key=agent.public.encode(),
-            not_before=at,
-            not_after=at + _AGENTS,
-            root=root,
-        )
-        _write(self.path / "agent.cert", cert)
+        _write(self.path / "agent.cert", self._certified(agent.public, root=root, start=at, at=at))
         return root
 
     def confirm(self) -> None:
@@ -117,8 +109,42 @@ class SiteFolder:
             return SigningKey.from_seed(b"".join(unseal(file, identities=[self.keystore.identity(_AGENT)])))
 
     def agent_key(self, *, root: VerifyKey, at: datetime) -> VerifyKey:
-        """The agent's public key as its root certified it."""
-        return verify_keycert((self.path / "agent.cert").read_bytes(), root=root, at=at).verify_key()
+        """The agent's public key as its root certified it last. Raises Refusal `key/cert-expired`, `key/cert-early`, `settings/site-absent`."""
+        newest, _ = self.agent_certificate(root=root)
+        newest.check(at=at)
+        return newest.verify_key()
+
+    def agent_certificate(self, *, root: VerifyKey) -> tuple[Keycert, bytes]:
+        """Of the certificates that the root gave the agent's key, the one that holds longest, and its envelope, whatever the time.
+
+        Raises Refusal `settings/site-absent`, and those of `read_keycert`.
+        """
+        held = [file.read_bytes() for file in self.path.glob("agent*.cert")]
+        if not held:
+            raise Refusal("settings/site-absent", where=self.name)
+        return max(
+            ((read_keycert(envelope, root=root), envelope) for envelope in held),
+            key=lambda both: both[0].not_after,
+        )
+
+    def renew_agent(self, *, root: SigningKey, at: datetime) -> Keycert:
+        """Have the root certify the machine's key for two years more; what certified it before stays beside."""
+        held, _ = self.agent_certificate(root=root.public)
+        number = len(list(self.path.glob("agent*.cert"))) + 1
+        envelope = self._certified(self.agent().public, root=root, start=held.not_before, at=at)
+        _write(self.path / f"{_AGENT}-{number}.cert", envelope)
+        return read_keycert(envelope, root=root.public)
+
+    def _certified(self, key: VerifyKey, *, root: SigningKey, start: datetime, at: datetime) -> bytes:
+        return certify(
+            subject=self.name,
+            role=_AGENT,
+            purpose="sign",
+            key=key.encode(),
+            not_before=start,
+            not_after=at + _AGENTS,
+            root=root,
+        )
 
     def add_person(
         self,

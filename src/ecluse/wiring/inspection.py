@@ -40,7 +40,7 @@ def bundle_files(
     witnesses = _witnesses(sites, at=at)
     whose = Gathered(
         roots={folder.name: folder.root for folder in sites},
-        agents={folder.name: (folder.path / "agent.cert").read_bytes() for folder in sites},
+        agents={folder.name: folder.agent_certificate(root=folder.root)[1] for folder in sites},
         people=people,
         witnesses=witnesses,
         quorum=len(witnesses),

@@ -42,7 +42,7 @@ def test_another_history_is_folded_from_its_beginning() -> None:
     last = entries.pop()
     assert lab.source_site.migration(name).state is MigrationState.DRAFTED
     entries.append(replace(last, act=Act.REVOKE.value))
-    entries[:] = entries[:-2] + [replace(entries[-2], subject="m-other")]
+    entries[:] = [*entries[:-2], replace(entries[-2], subject="m-other")]
     assert set(lab.source_site.migrations()) == {"m-other"}
     entries.clear()
     assert not lab.source_site.migrations()

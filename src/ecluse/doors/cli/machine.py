@@ -129,8 +129,8 @@ def _system(place: Here, side: Side) -> Iterator[Check]:
     yield reached
     if side == "target" or not reached.well or not workspace.holds("source"):
         return
-    site = workspace.site("source")
     try:
+        site = workspace.site("source")
         workspace.check_source(site, current_instruction(site))
     except (Refusal, Fault) as refusal:
         if refusal.code == "source/account-exceeds":  # anything else is another line's to say
