@@ -23,7 +23,7 @@ from ecluse.passage.canonical import canonical
 from ecluse.passage.custody import carry
 from ecluse.passage.extract import Progress, Snapshot, quiet
 from ecluse.passage.handover import Part, check_parcel, open_part
-from ecluse.passage.load import Loader, Target
+from ecluse.passage.load import Loader, Target, placed
 from ecluse.passage.migration import Act, MigrationState
 from ecluse.passage.outbound import rejects_key
 from ecluse.passage.parcel import MANIFEST, Manifest, PartLine, fingerprint, part_name, read_manifest
@@ -145,10 +145,11 @@ def load(
         totals = {kind: it.moved for kind, it in received.statement.kinds.items()}
         written = 0
         done: Counter[str] = Counter()
-        for part in ahead(received.part(site, line) for line in received.manifest.parts[:-1]):
-            written += loader.load(part)
-            done[part.header.kind] += part.header.rows
-            progress(part.header.kind, done[part.header.kind], totals[part.header.kind])
+        parts = (received.part(site, line) for line in received.manifest.parts[:-1])
+        for batch, header in ahead((placed(part), part.header) for part in parts):
+            written += loader.put(batch, header)
+            done[header.kind] += header.rows
+            progress(header.kind, done[header.kind], totals[header.kind])
     site.record(
         Act.LOAD.value,
         by=by,

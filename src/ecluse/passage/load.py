@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage.handover import Part
+from ecluse.passage.parcel import PartHeader
 from ecluse.passage.rejects import REASON, RejectVault
 from ecluse.passage.rows import read_body
 from ecluse.passage.writing import TableRows, Writer, Written
@@ -30,7 +31,7 @@ from ecluse.terms.catalogue import Catalogue, Privilege
 from ecluse.terms.mapping import Mapping
 from ecluse.terms.vocabulary import Vocabulary
 
-__all__ = ["PLACE", "Loader", "Mark", "RowsRefused", "TableRows", "Target"]
+__all__ = ["PLACE", "Loader", "Mark", "RowsRefused", "TableRows", "Target", "placed"]
 
 PLACE: Final = "_place"
 """The column, never written, that says where in its part a record stands."""
@@ -130,10 +131,11 @@ class Loader:
 
     def load(self, part: Part) -> int:
         """One part; how many records were written now. Raises Refusal `load/too-many-rejected`, Fault `target/...`."""
-        if part.header.role != "records":
-            return 0
-        kind, number = part.header.kind, part.header.number
-        batch = _placed(part)
+        return self.put(placed(part), part.header) if part.header.role == "records" else 0
+
+    def put(self, batch: pa.RecordBatch, header: PartHeader) -> int:
+        """The records of one part, as `placed` gives them, which may be done ahead. Returns and raises as `load`."""
+        kind, number = header.kind, header.number
         self.seen[kind] += batch.num_rows
         ready = self._writable(self._left(batch, kind=kind, number=number), kind=kind, number=number)
         return sum(
@@ -149,7 +151,7 @@ class Loader:
         kind, marks = part.header.kind, sorted(self.done.get(part.header.number, []))
         if part.header.role != "records" or not marks:
             return 0
-        batch = _placed(part)
+        batch = placed(part)
         written = self.writers[kind].write(batch.filter(_covered(batch, marks)))
         if written.rejected.num_rows:
             raise Refusal(
@@ -225,8 +227,8 @@ class Loader:
             raise Refusal("load/too-many-rejected", where=kind, got=len(lost))
 
 
-def _placed(part: Part) -> pa.RecordBatch:
-    """The part's records, each with its place in the part: what marks and rejects are told by."""
+def placed(part: Part) -> pa.RecordBatch:
+    """The part's records, each with its place in the part: what marks and rejects are told by. Raises Refusal `parcel/body-malformed`."""
     batches = read_body(part.body, rows=part.header.rows, where=f"part {part.header.number}")
     batch = batches[0] if len(batches) == 1 else pa.concat_batches(batches)
     return batch.append_column(PLACE, pa.array(range(batch.num_rows), pa.int64()))

@@ -25,6 +25,7 @@ from ecluse.adapters.connectors.sql.introspect import introspect_postgres
 from ecluse.adapters.connectors.sql.lookup import one_to_one
 from ecluse.adapters.connectors.sql.privileges import privileges_postgres
 from ecluse.base.refusal import Refusal
+from ecluse.passage.ahead import ahead
 from ecluse.passage.load import Mark, RowsRefused, TableRows
 from ecluse.terms.catalogue import Catalogue, Privilege
 
@@ -224,7 +225,7 @@ class PostgresTarget:
         order = sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT {})").format(into, _list(names), sql.SQL(form))
         with cursor.copy(order) as copy:
             pieces = _csv(given.rows) if binary is None else _encoded(given.rows, binary, table=given.table)
-            for piece in pieces:
+            for piece in ahead(pieces):
                 copy.write(piece)
 
     def _receivers(self, cursor: psycopg.Cursor[Any], table: str) -> dict[str, str]:
