@@ -37,6 +37,7 @@ csv.field_size_limit(
 
 _FIRST: Final = 256 << 10
 _PIECE: Final = 1 << 20
+_BOM: Final = "\ufeff"
 _LARGEST_ROW: Final = 2 * LARGEST_CELL
 _LONE: Final = re.compile("[\ud800-\udfff]")
 _REASONS: Final = (("unexpected end", "quote-open"), ("field larger", "too-long"))
@@ -73,7 +74,7 @@ class Lines:
 
     def __next__(self) -> str:
         line = self._text.readline(LARGEST_CELL)
-        if not line:
+        if not line or (self.number == 0 and line == _BOM):
             raise StopIteration
         self._held.append(line)
         self._size += len(line)
@@ -81,7 +82,7 @@ class Lines:
             self.number += 1
             raise Cut("too-long")
         if self.number == 0:
-            line = line.removeprefix("\ufeff")
+            line = line.removeprefix(_BOM)
         self.number += 1
         if "\x00" in line:
             self.spoiled = "nul"
@@ -129,7 +130,7 @@ class Lines:
 
 
 def records(lines: Lines, dialect: Dialect, *, name: str) -> Iterator[Row | Unread]:
-    """Every row, of whatever width, and what is none."""
+    """Every row, of whatever width (a blank line is a row of no cell), and what is none."""
     made = csv.reader(
         lines, delimiter=dialect.separator or "\x1f", quotechar=dialect.quote or None,
         quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE, strict=True,
@@ -152,7 +153,7 @@ def records(lines: Lines, dialect: Dialect, *, name: str) -> Iterator[Row | Unre
             continue
         if lines.spoiled:
             yield lines.unread(lines.spoiled, name=name)
-        elif row:
+        else:
             yield row
 
 
@@ -183,7 +184,7 @@ class Delimited:
             dialect = Dialect(dialect.separator, dialect.quote, find_dialect(lines).header)
         self._found = (encoding, dialect)
         with closing(self._records()) as told:
-            first: Row = next((row for row in told if isinstance(row, list)), [])
+            first: Row = next((row for row in told if isinstance(row, list) and row), [])
         names = column_names(first if dialect.header else list(said.columns) or [None] * len(first))
         if said.columns and len(said.columns) != len(first):
             raise Refusal(
@@ -223,6 +224,8 @@ class Delimited:
             for row in records(lines, dialect, name=self._file.place):
                 if isinstance(row, Unread):
                     yield _as_row(row)
+                elif not row:
+                    continue
                 elif dialect.header and header is None:
                     header = row
                 elif len(row) != width:

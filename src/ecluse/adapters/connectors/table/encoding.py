@@ -17,7 +17,7 @@ __all__ = ["KNOWN", "Encoding", "find_encoding", "octets_of", "opened_as"]
 BLOCK: Final = 1 << 20
 
 KNOWN: Final[dict[str, str]] = {
-    "utf-8": "utf-8-sig", "utf-16-le": "utf-16-le", "utf-16-be": "utf-16-be", "windows-1252": "cp1252", "iso-8859-1": "iso8859-1",
+    "utf-8": "utf-8", "utf-16-le": "utf-16-le", "utf-16-be": "utf-16-be", "windows-1252": "cp1252", "iso-8859-1": "iso8859-1",
     "iso-8859-15": "iso8859-15", "cp850": "cp850", "cp437": "cp437", "macroman": "mac-roman", "ascii": "ascii",
 }  # fmt: skip
 """The encodings that can be named, and Python's codec of each."""
@@ -124,8 +124,8 @@ def opened_as(name: str) -> tuple[str, str]:
 
 
 def octets_of(text: str, name: str) -> bytes:
-    """The very octets that were read as this text; a mark at their beginning is a character of the text or is left out."""
-    codec = KNOWN[name].removesuffix("-sig")
+    """The very octets that were read as this text."""
+    codec = KNOWN[name]
     if text.isascii():
         return text.encode(codec)
     parts = _LONE.split(text)  # text and octets in turn
