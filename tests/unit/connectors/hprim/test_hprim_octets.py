@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecluse.adapters.connectors.files.format import Unread
+from ecluse.adapters.connectors.hprim.lines import lines_of
 from ecluse.adapters.connectors.hprim.octets import Message, blanked, messages
 from tests.unit.connectors.hprim.messages import HEAD, PATIENT, REQUEST, RESULT, read, reasons, records, sent
 
@@ -138,3 +139,11 @@ def test_memory_is_bounded_where_nothing_ends() -> None:
     told = read(outside)
     assert len(told) > 1
     assert sum(it.units["other"] for it in told if isinstance(it, Unread)) == 400_000
+
+
+def test_a_line_without_an_end_is_given_in_pieces() -> None:
+    """What never ends is not gathered for ever."""
+    pieces = [b"ab", b"cd", b"ef", b"\r", b"\nx"]
+    assert list(lines_of(pieces, longest=3)) == [b"abcd", b"ef\r\n", b"x"]
+    assert list(lines_of(pieces, longest=99)) == [b"abcdef\r\n", b"x"]
+    assert list(lines_of([], longest=99)) == []

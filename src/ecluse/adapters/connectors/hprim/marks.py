@@ -60,6 +60,8 @@ class Marks:
 
     def parts(self, raw: str) -> list[str | None]:
         """What each part of the first repetition says."""
+        if not raw:
+            return [None]
         return [self.said(part) for part in raw.split(self.repeat, 1)[0].split(self.part)]
 
     def subparts(self, raw: str) -> list[str | None]:

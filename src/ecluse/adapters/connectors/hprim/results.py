@@ -186,6 +186,8 @@ def _value(fields: Sequence[str], header: Header) -> str | None:
 
 
 def _coded(raw: str, marks: Marks, *, label: bool = False) -> str | None:
+    if marks.part not in raw and marks.repeat not in raw:
+        return marks.said(raw)
     first, *rest = marks.parts(raw)
     second = after(rest, 0)
     return (second or first) if label else (second if first is None else first)
