@@ -3,20 +3,30 @@
 A unit (segment, line, element, row) has one fate: it gave a fact, it is structure, it says what the vocabulary has no word for, or it could
 not be read, and why. A fact then became a record, was completed or replaced by a later one, was removed, or is of a kind the plan does not
 name. A record ends as moved, excluded or rejected, as any other (`statement`). Nothing of it is a value; files are told by number.
+
+The world is behind `Accounting`, which a snapshot of files implements besides `extract.Snapshot`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol, runtime_checkable
+
+import pyarrow as pa
 
 from ecluse.base.refusal import Refusal
+from ecluse.passage.rejects import RejectVault
+from ecluse.terms.plan import Plan
 
-__all__ = ["UNREAD", "Account", "Facts"]
+__all__ = ["UNREAD", "Account", "Accounting", "Facts", "accounted"]
 
 UNREAD: Final = "unread:"
 """How the fate of a unit that could not be read begins; the reason follows."""
+KIND: Final = "unread"
+"""What the reject vault calls them."""
+TOO_MANY: Final = 1000
+"""From so many unread units on, more than a tenth means that the format or its dialect is another, and the run is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,8 @@ class Facts:
 class Account:
     """What became of everything in `files` files. `left`: files not read, by why; `units`: by name, then by fate; `facts`: by kind.
 
-    `orphans`: records whose parent was never seen, by the field that refers to it (kind.field); `kept`, `dropped`: columns by table.
+    `orphans`: records whose parent was never seen, by the field that refers to it (kind.field); `kept`, `dropped`: columns by table;
+    `counted`: records that the census of the run counted, by the tables that are one kind's alone.
     """
 
     files: int = 0
@@ -54,20 +65,22 @@ class Account:
     orphans: dict[str, int] = field(default_factory=dict)
     kept: dict[str, tuple[str, ...]] = field(default_factory=dict)
     dropped: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    counted: dict[str, int] = field(default_factory=dict)
 
     @property
     def seen(self) -> int:
         """Units in all."""
         return sum(sum(fates.values()) for fates in self.units.values())
 
-    def fate(self, beginning: str) -> int:
-        """Units whose fate begins so."""
-        return sum(
-            times
-            for fates in self.units.values()
-            for fate, times in fates.items()
-            if fate.startswith(beginning)
-        )
+    @property
+    def fates(self) -> dict[str, int]:
+        """Units by fate, those unread under one name."""
+        found: dict[str, int] = {}
+        for fates in self.units.values():
+            for fate, times in fates.items():
+                name = KIND if fate.startswith(UNREAD) else fate
+                found[name] = found.get(name, 0) + times
+        return found
 
     @property
     def unread(self) -> dict[str, int]:
@@ -80,12 +93,11 @@ class Account:
                     found[reason] = found.get(reason, 0) + times
         return found
 
-    def unexplained(self, seen: Mapping[str, int]) -> int:
-        """Facts and records that nothing explains. `seen`: for the kinds that are a table of their own, the records their census counted."""
+    @property
+    def unexplained(self) -> int:
+        """Facts that became nothing or two things, and records that the census did not count or counted twice: must be 0."""
         facts = sum(it.unexplained for it in self.facts.values())
-        return facts + sum(
-            abs(self.facts[kind].records - rows) for kind, rows in seen.items() if kind in self.facts
-        )
+        return facts + sum(abs(self.facts[table].records - rows) for table, rows in self.counted.items())
 
     def content(self) -> dict[str, Any]:
         """As sealed and signed: plain JSON values."""
@@ -100,6 +112,7 @@ class Account:
             "orphans": dict(sorted(self.orphans.items())),
             "kept": {table: list(columns) for table, columns in sorted(self.kept.items())},
             "dropped": {table: list(columns) for table, columns in sorted(self.dropped.items())},
+            "counted": dict(sorted(self.counted.items())),
         }
 
     @classmethod
@@ -114,6 +127,54 @@ class Account:
                 orphans=dict(content["orphans"]),
                 kept={table: tuple(columns) for table, columns in content["kept"].items()},
                 dropped={table: tuple(columns) for table, columns in content["dropped"].items()},
+                counted=dict(content["counted"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             raise Refusal("parcel/statement-malformed") from None
+
+
+@runtime_checkable
+class Accounting(Protocol):
+    """What a snapshot of files tells besides its rows."""
+
+    def account(self, plan: Plan) -> Account:
+        """What became of every unit of every file."""
+        ...
+
+    def unread(self, plan: Plan) -> Iterator[pa.RecordBatch]:
+        """The units that could not be read, in batches of some megabytes: `place`, `units` (JSON), `raw` (their octets), `_reason`."""
+        ...
+
+
+def accounted(
+    snapshot: object, plan: Plan, *, seen: Mapping[str, int], rejects: RejectVault
+) -> Account | None:
+    """The account of a run that counted these records of each kind; what could not be read is sealed for the laboratory. None but for files.
+
+    Raises Refusal `extract/too-many-unread`, `extract/units-unexplained`.
+    """
+    if not isinstance(snapshot, Accounting):
+        return None
+    found = snapshot.account(plan)
+    account = replace(found, counted=_by_table(plan, seen, found))
+    unread = account.unread
+    if sum(unread.values()) > TOO_MANY and sum(unread.values()) * 10 > account.seen:
+        reasons = ", ".join(f"{reason} ({times})" for reason, times in sorted(unread.items()))
+        raise Refusal("extract/too-many-unread", got=sum(unread.values()), reasons=reasons)
+    if account.unexplained:
+        raise Refusal("extract/units-unexplained", got=account.unexplained)
+    for number, batch in enumerate(snapshot.unread(plan), start=1):
+        rejects.put(KIND, batch, place=f"{number:09d}")
+    return account
+
+
+def _by_table(plan: Plan, seen: Mapping[str, int], account: Account) -> dict[str, int]:
+    """The counts of the kinds whose table is theirs alone, and whole."""
+    tables = [kind.table for kind in plan.mapping.kinds.values()]
+    return {
+        piece.mapping.table: seen[piece.kind]
+        for piece in plan.slices
+        if tables.count(piece.mapping.table) == 1
+        and not piece.mapping.where
+        and piece.mapping.table in account.facts
+    }

@@ -8,7 +8,8 @@ The steps of `extract`, all in one snapshot; the first two refuse before a singl
     expected, and the run is refused
  4. documents are opened, filtered or refused (`containers`); rows are converted, exact or rejected; those moved are tallied and sealed, those rejected are sealed apart, for the laboratory alone
  5. what was moved and rejected is what the census said would leave, site by site and month by month, or the run is refused
- 6. a statement (counts, sums, salts) is sealed as the last part
+ 6. of files, what could not be read is sealed apart, and what became of every unit (segment, line, row) is accounted for (`account`)
+ 7. a statement (counts, sums, salts, account) is sealed as the last part
 
 The world is behind `Source` and `Snapshot`; every adapter of a source passes their one contract suite (tests/ports/test_source.py).
 """
@@ -25,6 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ecluse.base.refusal import Refusal
+from ecluse.passage.account import accounted
 from ecluse.passage.ahead import behind
 from ecluse.passage.canonical import MONTH, NOWHERE, SITE, canonical, site_names
 from ecluse.passage.containers import REFUSED, SHUT, Allowed, DocumentOpener, open_contents
@@ -124,7 +126,7 @@ def extract(
     `opener`: what opens documents; without one, none leaves.
 
     The sums always cover every row within the plan, sealed in this parcel or before. Raises Refusal `codes/unclassified`,
-    `extract/secret`, `extract/too-many-patients`, `extract/count-differs`, `extract/too-many-rejected`.
+    `extract/secret`, `extract/too-many-patients`, `extract/count-differs`, `extract/too-many-rejected`, `extract/too-many-unread`.
     """
     check_codes(snapshot, plan)  # step 1
     check_secrets(snapshot, plan)  # step 2
@@ -144,14 +146,17 @@ def extract(
             opener=opener,
         )
         kinds[piece.kind] = run.through(snapshot, progress)
+    seen = {kind: it.seen for kind, it in kinds.items()}
+    account = accounted(snapshot, plan, seen=seen, rejects=rejects)  # step 6
     statement = Statement(
         at=at.isoformat(),
         method=checksum.method,
         salts=salts,
         since=since.isoformat() if since else "",
         kinds=kinds,
+        account=account,
     )
-    sealer.seal(statement.encode(), role="statement", kind="", rows=0)  # step 6
+    sealer.seal(statement.encode(), role="statement", kind="", rows=0)  # step 7
     return statement
 
 

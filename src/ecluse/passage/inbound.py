@@ -23,7 +23,7 @@ from ecluse.passage.canonical import canonical
 from ecluse.passage.custody import carry
 from ecluse.passage.extract import Progress, Snapshot, quiet
 from ecluse.passage.handover import Part, check_parcel, open_part
-from ecluse.passage.load import Loader, Target, placed
+from ecluse.passage.load import Loader, Target, placed, publish
 from ecluse.passage.migration import Act, MigrationState
 from ecluse.passage.outbound import rejects_key
 from ecluse.passage.parcel import MANIFEST, Manifest, PartLine, fingerprint, part_name, read_manifest
@@ -150,6 +150,7 @@ def load(
             written += loader.put(batch, header)
             done[header.kind] += header.rows
             progress(header.kind, done[header.kind], totals[header.kind])
+        publish(target)
     site.record(
         Act.LOAD.value,
         by=by,
@@ -181,6 +182,7 @@ def roll_back(
         for line in reversed(received.manifest.parts[:-1]):
             if line.number > to:
                 removed += loader.unload(received.part(site, line))
+        publish(target)
         if to == 0:
             site.rejects.erase(rejects_key(name))
         site.record(Act.ROLL_BACK.value, by=by, subject=name, body={"to": to, "removed": removed})
@@ -207,6 +209,7 @@ def replay_rejects(
         result = replay(
             loader, site.rejects, rejects_key(name), to=identity.recipient(), identities=[identity]
         )
+        publish(target)
     site.record(Act.LOAD.value, by=by, subject=name, body={"written": result.written, "left": result.left})
     return result
 

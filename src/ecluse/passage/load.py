@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,7 +31,7 @@ from ecluse.terms.catalogue import Catalogue, Privilege
 from ecluse.terms.mapping import Mapping
 from ecluse.terms.vocabulary import Vocabulary
 
-__all__ = ["PLACE", "Loader", "Mark", "RowsRefused", "TableRows", "Target", "placed"]
+__all__ = ["PLACE", "Loader", "Mark", "RowsRefused", "TableRows", "Target", "placed", "publish"]
 
 PLACE: Final = "_place"
 """The column, never written, that says where in its part a record stands."""
@@ -100,6 +100,21 @@ class Target(Protocol):
     def close(self) -> None:
         """Let go of the connection."""
         ...
+
+
+@runtime_checkable
+class Publishing(Protocol):
+    """A target that shows what was written only once all of it is there, as files do."""
+
+    def publish(self) -> None:
+        """Show all that was written; nothing is done where that is so already. Raises Fault `target/...`."""
+        ...
+
+
+def publish(target: Target) -> None:
+    """All that was written shows, before the gate closes."""
+    if isinstance(target, Publishing):
+        target.publish()
 
 
 class Loader:

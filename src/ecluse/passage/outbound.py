@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ecluse.base.refusal import Fault, Refusal
+from ecluse.passage.account import Account
 from ecluse.passage.acts import DUMP_STATED
 from ecluse.passage.authority import Authority, authority
 from ecluse.passage.containers import SHUT, DocumentOpener
@@ -35,7 +36,16 @@ from ecluse.terms.plan import Plan, compile_plan
 from ecluse.terms.privilege import excess
 from ecluse.terms.vocabulary import vocabulary
 
-__all__ = ["Passage", "begin", "deposit", "extract_parcel", "prepare", "rejects_key", "state_dump"]
+__all__ = [
+    "Passage",
+    "begin",
+    "deposit",
+    "extract_parcel",
+    "prepare",
+    "rejects_key",
+    "state_dump",
+    "state_files",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +164,24 @@ def extract_parcel(  # the whole of gate 1
 
 def state_dump(site: Site, name: str, *, by: str, seen: Lookup[str, Any]) -> str:
     """Sign and note what a dump held and what of it was kept: tables, columns, counts, no value; the document's digest."""
-    payload = canonical_json({"migration": name, "tables": dict(seen)})
+    kept = sum(bool(table["kept"]) for table in seen.values())
+    return _state(
+        site, name, by=by, content={"tables": dict(seen)}, counts={"tables": len(seen), "kept": kept}
+    )
+
+
+def state_files(site: Site, name: str, *, by: str, account: Account) -> str:
+    """Sign and note what became of every unit of the files: names of segments and kinds, and counts; the document's digest."""
+    kept = sum(bool(columns) for columns in account.kept.values())
+    counts = {"tables": len(account.kept), "kept": kept}
+    return _state(site, name, by=by, content={"files": account.content()}, counts=counts)
+
+
+def _state(site: Site, name: str, *, by: str, content: Lookup[str, Any], counts: Lookup[str, int]) -> str:
+    payload = canonical_json({"migration": name, **content})
     document = digest(payload)
     site.documents.put(sign_document(payload, type="statement", keys=[site.agent]), digest=document)
-    kept = sum(bool(table["kept"]) for table in seen.values())
-    site.record(
-        DUMP_STATED, by=by, subject=name, body={"document": document, "tables": len(seen), "kept": kept}
-    )
+    site.record(DUMP_STATED, by=by, subject=name, body={"document": document, **counts})
     return document
 
 

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Any
 
 from ecluse.base.refusal import Refusal
+from ecluse.passage.account import Account
 from ecluse.passage.canonical import NOWHERE
 from ecluse.passage.statement import KindStatement, Statement
 from ecluse.passage.tally import Analytes, Group, Sums, Tally
@@ -81,15 +82,18 @@ class KindReconciliation:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """The whole comparison. `groups`: by kind, site and month, what was moved, excluded and unexplained."""
+    """The whole comparison. `groups`: by kind, site and month, what was moved, excluded and unexplained; `account`: of a source of files, its units."""
 
     kinds: tuple[KindReconciliation, ...]
     groups: tuple[tuple[str, str, str, int, int, int], ...]
+    account: Account | None = None
 
     @property
     def unexplained(self) -> int:
-        """Rows that nothing explains, over all kinds: must be 0."""
-        return sum(kind.unexplained for kind in self.kinds)
+        """Rows that nothing explains, over all kinds, and what nothing explains of the files they came from: must be 0."""
+        return sum(kind.unexplained for kind in self.kinds) + (
+            self.account.unexplained if self.account else 0
+        )
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -103,12 +107,14 @@ class Reconciliation:
 
     def encode(self) -> bytes:
         """As signed: strict JSON."""
-        content = {
+        content: dict[str, Any] = {
             "unexplained": self.unexplained,
             "failed": list(self.failed),
             "kinds": [_encode(kind) for kind in self.kinds],
             "groups": [list(group) for group in self.groups],
         }
+        if self.account is not None:
+            content["account"] = self.account.content()
         return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -137,7 +143,7 @@ def reconcile(
             _kind(name, source, expected=expected, held=held, side=side, reasons=reasons.get(name, Counter()))
         )
         groups.extend(_groups(name, source, expected=expected, held=held))
-    return Reconciliation(tuple(kinds), tuple(groups))
+    return Reconciliation(tuple(kinds), tuple(groups), statement.account)
 
 
 def check_reconciled(result: Reconciliation) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ecluse.base.refusal import Refusal
+from ecluse.passage.account import Account
 from ecluse.passage.rows import FORMAT
 from ecluse.passage.tally import Analytes, Group, Salts, Tally
 from ecluse.proof.canonical import strict_json
@@ -54,18 +55,24 @@ class KindStatement:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What one extraction states. `at` and `since` are ISO instants (`since` "" for a whole run); `method` names the checksum."""
+    """What one extraction states. `at` and `since` are ISO instants (`since` "" for a whole run); `method` names the checksum.
+
+    `account`: of a source of files, what became of every unit; None for any other.
+    """
 
     at: str
     method: str
     salts: Salts
     since: str
     kinds: dict[str, KindStatement]
+    account: Account | None = None
 
     def encode(self) -> bytes:
         """As sealed: strict JSON, one object."""
+        account = {} if self.account is None else {"account": self.account.content()}
         return json.dumps(
             {
+                **account,
                 "at": self.at,
                 "format": FORMAT,
                 "method": self.method,
@@ -84,7 +91,8 @@ class Statement:
             content: Any = strict_json(octets, limit=len(octets))
             kinds = {name: _decode(kind) for name, kind in content["kinds"].items()}
             salts = Salts(*(int(salt, 16) for salt in content["salts"]))
-            return cls(content["at"], content["method"], salts, content["since"], kinds)
+            account = Account.of(content["account"]) if "account" in content else None
+            return cls(content["at"], content["method"], salts, content["since"], kinds, account)
         except (KeyError, TypeError, ValueError):
             raise Refusal("parcel/statement-malformed") from None
 

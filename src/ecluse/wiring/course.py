@@ -103,12 +103,15 @@ class Course:
     ) -> Statement:
         """Gate 1, whole. Raises Fault `site/busy` when another process is at it.
 
-        From a dump, what was seen and dropped is stated by a signed document: tables, columns and counts (« preuve négative »).
+        From a dump or from files, what was seen and dropped is stated by a signed document: tables, columns, units and counts (« preuve négative »).
         """
         with alone_in(self.settings.source.site):
             passage = outbound.prepare(self.source, name, mapping=mapping_of(self.settings.source))
             if dump is None:
-                return self._extract(passage, self.source_system, by=by, progress=progress)
+                statement = self._extract(passage, self.source_system, by=by, progress=progress)
+                if statement.account is not None:
+                    outbound.state_files(self.source, name, by=by, account=statement.account)
+                return statement
             with DumpSource(dump, passage.plan, folder=self.settings.source.site) as source:
                 statement = self._extract(passage, lambda: source, by=by, progress=progress)
                 outbound.state_dump(self.source, name, by=by, seen=source.statement())

@@ -128,7 +128,7 @@ class FilesSource:
 
 
 class FilesSnapshot:
-    """Implements `passage.extract.Snapshot`, and `passage.extract.Accounting`. The files are read at the first call, for its plan."""
+    """Implements `passage.extract.Snapshot`, and `passage.account.Accounting`. The files are read at the first call, for its plan."""
 
     def __init__(
         self, read: Callable[[Plan, Scratch], Intake], scratch: Scratch, catalogue: Catalogue
@@ -150,10 +150,6 @@ class FilesSnapshot:
     def rows(self, plan: Plan, piece: Slice) -> Iterator[pa.RecordBatch]:
         """See `Snapshot.rows`."""
         return self._ready(plan).rows(plan, piece)
-
-    def sample(self, plan: Plan, piece: Slice) -> pa.RecordBatch | None:
-        """See `Snapshot.sample`."""
-        return self._ready(plan).sample(plan, piece)
 
     def account(self, plan: Plan) -> Account:
         """What became of every unit of every file."""
