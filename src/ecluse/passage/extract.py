@@ -1,12 +1,13 @@
 """Gate 1: read what the plan names, and nothing else, from a source in one snapshot (« extraction »).
 
-The steps of `extract`, all in one snapshot; the first two refuse before a single row is sealed:
+The steps of `extract`, all in one snapshot:
 
- 1. every code seen within the instruction is classified by the biologist
- 2. no column that leaves looks like a secret, whatever its name
- 3. (by kind, parents first) the census counts every row under the rule that keeps it, or none; more patients than the laboratory
+ 1. every code seen within the instruction is classified by the biologist, or the run is refused before a row is sealed
+ 2. (by kind, parents first) the census counts every row under the rule that keeps it, or none; more patients than the laboratory
     expected, and the run is refused
- 4. documents are opened, filtered or refused (`containers`); rows are converted, exact or rejected; those moved are tallied and sealed, those rejected are sealed apart, for the laboratory alone
+ 3. no column that leaves looks like a secret, whatever its name, or the run is refused before a row of that kind is sealed
+ 4. documents are opened, filtered or refused (`containers`); rows are converted, exact or rejected; those moved are tallied and sealed,
+    those rejected are sealed apart, for the laboratory alone
  5. what was moved and rejected is what the census said would leave, site by site and month by month, or the run is refused
  6. of files, what could not be read is sealed apart, and what became of every unit (segment, line, row) is accounted for (`account`)
  7. a statement (counts, sums, salts, account) is sealed as the last part
@@ -76,10 +77,6 @@ class Snapshot(Protocol):
         """The rows that leave, as raw batches of at most 131,072 rows. Raises Fault `source/...` when the connection is cut."""
         ...
 
-    def sample(self, plan: Plan, piece: Slice) -> pa.RecordBatch | None:
-        """Some 2,000 of the rows that leave, whichever are soonest read; None where none leaves."""
-        ...
-
 
 class Source(Protocol):
     """A system of origin (« système d'origine »), read-only."""
@@ -129,7 +126,6 @@ def extract(
     `extract/secret`, `extract/too-many-patients`, `extract/count-differs`, `extract/too-many-rejected`, `extract/too-many-unread`.
     """
     check_codes(snapshot, plan)  # step 1
-    check_secrets(snapshot, plan)  # step 2
     kinds = {}
     lost: dict[str, set[str]] = {}
     for piece in plan.slices:
@@ -173,18 +169,16 @@ def check_codes(snapshot: Snapshot, plan: Plan) -> None:
             )
 
 
-def check_secrets(snapshot: Snapshot, plan: Plan) -> None:
-    """Step 2, on the first rows of each kind. Raises Refusal `extract/secret` naming the column and the reason, never a value."""
-    for piece in plan.slices:
-        first = snapshot.sample(plan, piece)
-        for name, reading in piece.fields.items():
-            if first is None or not pa.types.is_string(first.column(name).type):
-                continue
-            values = first.column(name).slice(0, 2000).drop_null().to_pylist()
-            for column in reading.columns:
-                if reason := looks_secret(column.name, values):
-                    table = piece.mapping.alias_table(column.alias)
-                    raise Refusal("extract/secret", where=f"{table}.{column.name}", got=reason)
+def check_secrets(first: pa.RecordBatch, piece: Slice) -> None:
+    """Step 3, on the first rows of a kind. Raises Refusal `extract/secret` naming the column and the reason, never a value."""
+    for name, reading in piece.fields.items():
+        if not pa.types.is_string(first.column(name).type):
+            continue
+        values = first.column(name).slice(0, 2000).drop_null().to_pylist()
+        for column in reading.columns:
+            if reason := looks_secret(column.name, values):
+                table = piece.mapping.alias_table(column.alias)
+                raise Refusal("extract/secret", where=f"{table}.{column.name}", got=reason)
 
 
 class _Run:
@@ -217,7 +211,7 @@ class _Run:
         self.left: Counter[Group] = Counter()
 
     def through(self, snapshot: Snapshot, progress: Progress) -> KindStatement:
-        """Steps 3 to 5 for this kind."""
+        """Steps 2 to 5 for this kind."""
         expected = self._census(snapshot)
         total = sum(expected.values())
         most = self.plan.max_patients
@@ -245,7 +239,7 @@ class _Run:
         self.sealer.seal(body_of(batches), role="records", kind=self.piece.kind, rows=rows)
 
     def _census(self, snapshot: Snapshot) -> Counter[Group]:
-        """Step 3: what leaves, by group; the rest goes into the statement by rule."""
+        """Step 2: what leaves, by group; the rest goes into the statement by rule."""
         counts = list(snapshot.census(self.plan, self.piece))
         sites = site_names(pa.array([count.site for count in counts], pa.string()), self.piece).to_pylist()
         leaves: Counter[Group] = Counter()
@@ -259,7 +253,9 @@ class _Run:
 
     def _moved(self, snapshot: Snapshot) -> Iterator[pa.RecordBatch]:
         """Step 4: converted rows, tallied; rejected ones sealed apart."""
-        for raw in snapshot.rows(self.plan, self.piece):
+        for number, raw in enumerate(snapshot.rows(self.plan, self.piece)):
+            if number == 0:
+                check_secrets(raw, self.piece)
             contents = open_contents(
                 raw, self.piece, opener=self.opener, allowed=self.allowed, vocabulary=self.vocabulary
             )

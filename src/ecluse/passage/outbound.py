@@ -139,6 +139,7 @@ def extract_parcel(  # the whole of gate 1
         Fault,
     ):  # the snapshot is closed: an open gate would only stand in the way of what mends the cause
         site.record(Act.CLOSE_SOURCE.value, by=by, subject=name, body={"refused": True})
+        site.spool.erase(name)  # what was sealed before the refusal is no parcel
         raise
     site.record(Act.CLOSE_SOURCE.value, by=by, subject=name, body={})
     with site.spool.open(name, MANIFEST) as file:

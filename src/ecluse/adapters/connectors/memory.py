@@ -93,10 +93,6 @@ class _Snapshot:
         for start in range(0, len(leaving), _BATCH):
             yield _batch(run, piece, leaving[start : start + _BATCH])
 
-    def sample(self, plan: Plan, piece: Slice) -> pa.RecordBatch | None:
-        """See `Snapshot.sample`."""
-        return next(iter(self.rows(plan, piece)), None)
-
     def _run(self, plan: Plan) -> _Run:
         if id(plan) not in self._runs:
             self._runs[id(plan)] = plan, _Run(plan, self._catalogue, self._tables)
@@ -130,12 +126,12 @@ class _Seat:
     def read(self, reading: Reading) -> str | None:
         """The canonical text; None where it is absent or not in the reading's values."""
         text = self.told(reading)
-        return dict(reading.values).get(text) if text is not None and reading.values else text
+        return dict(reading.meanings).get(text) if text is not None and reading.values else text
 
     def written(self, name: str) -> str | None:
         """The canonical text of a mapped field; what is not in the reading's values, as it stands."""
         text = self.told(self.kind.fields[name])
-        return None if text is None else dict(self.kind.fields[name].values).get(text, text)
+        return None if text is None else dict(self.kind.fields[name].meanings).get(text, text)
 
     def value(self, name: str) -> str | None:
         """The canonical text of a mapped field; None where it is not mapped."""

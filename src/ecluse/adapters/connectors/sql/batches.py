@@ -15,12 +15,10 @@ from ecluse.adapters.connectors.sql.query import octets
 from ecluse.base.refusal import Refusal
 from ecluse.terms.plan import Slice
 
-__all__ = ["LARGEST", "ROWS", "SAMPLE", "chunks", "gathered", "shape", "texts"]
+__all__ = ["LARGEST", "ROWS", "chunks", "gathered", "shape", "texts"]
 
 ROWS: Final = 65_536
 """Rows in a batch, at most: those of a part, so that most parts are one batch."""
-SAMPLE: Final = 2_000
-"""Rows in a sample, at most."""
 LARGEST: Final = 16 << 20
 """Octets in a batch, about: a batch ends after the chunk that passes it."""
 _CHUNK: Final = 4_096

@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from ecluse.adapters.connectors.sql import census
 from ecluse.adapters.connectors.sql.address import Address
-from ecluse.adapters.connectors.sql.batches import SAMPLE, chunks, gathered, shape
+from ecluse.adapters.connectors.sql.batches import chunks, gathered, shape
 from ecluse.adapters.connectors.sql.connect import open_mariadb
 from ecluse.adapters.connectors.sql.introspect import introspect_mariadb
 from ecluse.adapters.connectors.sql.privileges import privileges_mariadb
@@ -101,13 +101,6 @@ class MariadbSnapshot:
         """See `Snapshot.rows`. Left before its end, the rest of the result is read and thrown away, so that the snapshot can go on."""
         self._hold(plan)
         yield from self._read(rows_query(plan, piece, self._catalogue, "mysql"), piece)
-
-    def sample(self, plan: Plan, piece: Slice) -> pa.RecordBatch | None:
-        """See `Snapshot.sample`."""
-        self._hold(plan)
-        tree = rows_query(plan, piece, self._catalogue, "mysql").limit(SAMPLE, copy=False)
-        with closing(self._read(tree, piece)) as batches:
-            return next(batches, None)
 
     def _read(self, tree: exp.Select, piece: Slice) -> Generator[pa.RecordBatch]:
         with _said(piece.kind), closing(self._connection.cursor(cursors.SSCursor)) as cursor:

@@ -21,7 +21,7 @@ from sqlglot import exp
 
 from ecluse.adapters.connectors.sql import census
 from ecluse.adapters.connectors.sql.address import Address
-from ecluse.adapters.connectors.sql.batches import ROWS, SAMPLE, chunks, gathered, shape
+from ecluse.adapters.connectors.sql.batches import ROWS, chunks, gathered, shape
 from ecluse.adapters.connectors.sql.connect import open_postgres
 from ecluse.adapters.connectors.sql.introspect import introspect_postgres
 from ecluse.adapters.connectors.sql.privileges import privileges_postgres
@@ -142,17 +142,6 @@ class PostgresSnapshot:
         read = self._chunks(tree, piece) if octets(piece) else self._stream(tree)
         with _said(piece.kind):
             yield from _exact(ahead(read), shape(tree, piece), piece.kind)
-
-    def sample(self, plan: Plan, piece: Slice) -> pa.RecordBatch | None:
-        """See `Snapshot.sample`."""
-        self._hold(plan)
-        tree = rows_query(plan, piece, self._catalogue, "postgres").limit(SAMPLE, copy=False)
-        read = self._chunks(tree, piece) if octets(piece) else self._stream(tree)
-        with _said(piece.kind):
-            batches = list(
-                _exact(read, shape(tree, piece), piece.kind)
-            )  # to its end, so that the scanner stays free
-            return batches[0] if batches else None
 
     def _ask(self, tree: exp.Select, where: str) -> Sequence[Sequence[object]]:
         with _said(where):

@@ -84,10 +84,6 @@ class SqliteSnapshot:
         with _said(piece.kind), closing(self._run(tree)) as cursor:
             yield from gathered(chunks(cursor.fetchmany, piece), shape(tree, piece), where=piece.kind)
 
-    def sample(self, plan: Plan, piece: Slice) -> pa.RecordBatch | None:
-        """See `Snapshot.sample`."""
-        return next(iter(self.rows(plan, piece)), None)
-
     def authorize(
         self, action: int, first: str | None, second: str | None, _database: str | None, view: str | None
     ) -> int:
