@@ -60,8 +60,8 @@ DATES: Final[dict[str | None, dict[str | None, date | None]]] = {
 SITES: Final[dict[str, dict[str | None, str | None]]] = {
     '"SITE"': {"NORD": "NORD", "SUD": "SUD", "EST": "EST", "": "", "nord": "nord", "NORD ": "NORD ", None: None},
     '{ column = "SITE", trim = true, absent = ["", "0"] }': {"NORD  ": "NORD", "NORD": "NORD", "SUD": "SUD", "0": None, "  ": None, None: None},
-    '{ column = "SITE", values = { "1" = "NORD", "2" = "SUD" }, absent = ["9"] }': {
-        "1": "NORD", "2": "SUD", "3": None, "9": None, "NORD": None, "1 ": None, None: None,
+    '{ column = "SITE", values = { "1" = "NORD", "2" = "SUD" }, also = { "7" = "NORD", "9" = "SUD" }, absent = ["9"] }': {
+        "1": "NORD", "2": "SUD", "3": None, "7": "NORD", "9": None, "NORD": None, "1 ": None, None: None,
     },
 }  # fmt: skip
 """What each raw site means, by reading."""
@@ -70,11 +70,20 @@ CATEGORY: Final = {"NA": None, "VIH": "HIV", "HCG": "PREG", "K9": "ONC", "B1": N
 CODES: Final[dict[str, dict[str | None, str | None]]] = {
     '"{}"': {**{code: code for code in CATEGORY}, "": "", None: None},
     '{{ column = "{}", trim = true, absent = [""] }}': {"NA": "NA", "VIH  ": "VIH", "HCG": "HCG", "K9   ": "K9", "B9 ": "B9", "": None, None: None},
-    '{{ column = "{}", values = {{ "n" = "NA", "h" = "VIH", "g" = "HCG", "b" = "B9" }} }}': {
-        "n": "NA", "h": "VIH", "g": "HCG", "b": "B9", None: None,
+    '{{ column = "{}", values = {{ "n" = "NA", "h" = "VIH", "g" = "HCG", "b" = "B9" }}, also = {{ "v" = "VIH" }} }}': {
+        "n": "NA", "h": "VIH", "v": "VIH", "g": "HCG", "b": "B9", None: None,
     },
 }  # fmt: skip
 """What each raw code means, by reading."""
+
+LINKS: Final[dict[str, dict[str | None, str | None]]] = {
+    '"PAT"': {"P1": "P1", "P2": "P2", "P3": "P3", "p1": "p1", None: None},
+    '{ column = "PAT", absent = ["P3", "0"] }': {"P1": "P1", "P2": "P2", "P3": None, "p1": "p1", None: None},
+    '{ column = "PAT", values = { "P1" = "P2", "P2" = "P1" }, also = { "p1" = "P1" } }': {
+        "P1": "P2", "P2": "P1", "P3": None, "p1": "P1", None: None,
+    },
+}  # fmt: skip
+"""Whom each raw reference to a patient means, by reading."""
 
 CLASSIFICATION: Final = Classification(
     {
@@ -96,13 +105,14 @@ RECORDS: Final[dict[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Old:
-    """One way in which a system may be made: how it writes dates, sites and codes; whether its results know their own site and date."""
+    """One way in which a system may be made: how it writes dates, sites, codes and whose a request is; whether its results know their own site and date."""
 
     format: str | None
     site: str
     code: str
     own: bool
     acts: bool
+    link: str = '"PAT"'
 
     @property
     def mapping(self) -> bytes:
@@ -127,7 +137,7 @@ on = {{ PAT = "NUM" }}
 where = {{ RANG = "1" }}
 [request]
 table = "REQ"
-fields = {{ id = "NUM", patient = "PAT", prescriber = "PRESC", site = {self.site}, date = {day}, clinical_info = "INFO" }}
+fields = {{ id = "NUM", patient = {self.link}, prescriber = "PRESC", site = {self.site}, date = {day}, clinical_info = "INFO" }}
 [result]
 table = "RES"
 changed = "MAJ"
@@ -155,6 +165,7 @@ systems = st.builds(
     code=st.sampled_from(list(CODES)),
     own=st.booleans(),
     acts=st.booleans(),
+    link=st.sampled_from(list(LINKS)),
 )
 texts = st.sampled_from(TEXTS)
 PATIENTS, PRESCRIBERS, REQUESTS, RESULTS = (

@@ -24,6 +24,7 @@ from tests.generative.old_systems import (
     CATEGORY,
     DATES,
     END,
+    LINKS,
     SITES,
     START,
     Old,
@@ -135,7 +136,11 @@ class Meant:
 
     @property
     def patients(self) -> set[Any]:
-        return {row["PAT"] for row in self.requests.values() if self.within(row)} - {None}
+        return {self.whose(row) for row in self.requests.values() if self.within(row)} - {None}
+
+    def whose(self, request: dict[str, Any]) -> str | None:
+        """Whose request it is."""
+        return LINKS[self.system.link][request["PAT"]]
 
     @property
     def prescribers(self) -> set[Any]:
@@ -157,7 +162,7 @@ class Meant:
                 (it["VILLE"] for it in self.tables["ADR"] if it["PAT"] == row["NUM"] and it["RANG"] == "1"),
                 None,
             )
-            mine = {name for name, request in self.requests.items() if request["PAT"] == row["NUM"]}
+            mine = {name for name, request in self.requests.items() if self.whose(request) == row["NUM"]}
             comment = None if any(map(self.held, mine)) else row["COM"]
             return {
                 "id": row["NUM"],

@@ -95,6 +95,11 @@ class Reading:
         """The one column, where there is exactly one."""
         return self.columns[0] if len(self.columns) == 1 else None
 
+    @property
+    def meanings(self) -> tuple[tuple[str, str], ...]:
+        """Every raw text that is read with what it means: `values`, then `also`."""
+        return self.values + self.also
+
 
 @dataclass(frozen=True, slots=True)
 class Where:

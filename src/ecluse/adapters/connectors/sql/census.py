@@ -26,7 +26,7 @@ def codes(plan: Plan, path: str, *, ask: Ask, catalogue: Catalogue, dialect: Dia
     """Every canonical code seen at `path` within the instruction, with its number of rows; a code not in the reading's values, as it is."""
     kind, _, field = path.partition(".")
     reading = plan.mapping.kinds[kind].fields[field]
-    named = dict(reading.values)
+    named = dict(reading.meanings)
     seen: dict[str, int] = {}
     for code, rows in ask(codes_query(plan, path, catalogue, dialect), path):
         if code is None or code in reading.absent:

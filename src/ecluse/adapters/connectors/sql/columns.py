@@ -132,7 +132,7 @@ class Names:
         """The value is there: neither NULL nor a text that means nothing, and in the reading's table where there is one."""
         text = self.trimmed(read)
         if read.reading.values:
-            return among(text, [raw for raw, _ in read.reading.values if raw not in read.reading.absent])
+            return among(text, [raw for raw, _ in read.reading.meanings if raw not in read.reading.absent])
         there = present(text)
         return both(there, no(among(text, read.reading.absent))) if read.reading.absent else there
 
@@ -140,15 +140,23 @@ class Names:
         """The value, once canonical, is one of these."""
         wanted = list(canonicals)
         if read.reading.values:
-            wanted = [raw for raw, canonical in read.reading.values if canonical in set(wanted)]
+            wanted = [raw for raw, canonical in read.reading.meanings if canonical in set(wanted)]
         return among(self.trimmed(read), [text for text in wanted if text not in read.reading.absent])
 
     def key(self, read: Value, *, plain: bool) -> exp.Expr:
-        """The value as a key: as it stands if `plain`, else as text; the blanks that pad a fixed width are no part of it."""
-        if plain and not read.reading.trim and not (read.padded and self.dialect == "duckdb"):
-            return read.tree.copy()
+        """The value as a key: as it stands if `plain`, else as text; the blanks that pad a fixed width are no part of it.
+
+        What the reading takes for nothing is no key, and what it gives another meaning is a key by that meaning.
+        """
         text = self.text(read.tree, read.column)
-        return self.exact(_rtrim(text) if read.padded or read.reading.trim else text)
+        text = self.exact(_rtrim(text) if read.padded or read.reading.trim else text)
+        if read.reading.values:
+            return self.exact(_meant(text, read.reading))
+        bare = plain and not read.reading.trim and not (read.padded and self.dialect == "duckdb")
+        tree = read.tree.copy() if bare else text
+        if not read.reading.absent:
+            return tree
+        return exp.Case().when(no(among(text.copy(), read.reading.absent)), tree, copy=False)
 
     # --- what leaves -------------------------------------------------------------------------------------------------
 
@@ -187,6 +195,15 @@ def _as_it_is(read: Value, typed: str) -> bool:
         return False
     plain = not (read.reading.format or read.reading.absent or read.reading.values or read.reading.trim)
     return read.column.native in _ONE_TEXT or (plain and NATIVE.get(read.column.native) == typed)
+
+
+def _meant(text: exp.Expr, reading: Reading) -> exp.Expr:
+    """What a text means by the reading's values; NULL where it is in none of them."""
+    meant = exp.Case()
+    for raw, canonical in reading.meanings:
+        if raw not in reading.absent:
+            meant = meant.when(among(text.copy(), [raw]), value(canonical), copy=False)
+    return meant if meant.args.get("ifs") else exp.null()
 
 
 def _postgres_text(tree: exp.Expr, column: CatalogueColumn) -> exp.Expr:

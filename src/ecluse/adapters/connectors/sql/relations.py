@@ -38,7 +38,7 @@ class Keys:
             frame = Frame(self.names, kind)
             read = frame.value(reading)
             kinships.setdefault(domain, set()).add(read.kinship)
-            if read.column is None or reading.trim:
+            if read.column is None or reading.trim or reading.values:
                 odd.add(domain)
         return {domain: len(kin) == 1 and domain not in odd for domain, kin in kinships.items()}
 
