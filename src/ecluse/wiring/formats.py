@@ -70,12 +70,33 @@ def _table(_: Options) -> object:
     return TablesInFiles()
 
 
+def _csv(_: Options) -> object:
+    from ecluse.adapters.connectors.table.csv_format import CsvRecords
+
+    return CsvRecords()
+
+
+def _xlsx(_: Options) -> object:
+    from ecluse.adapters.connectors.table.xlsx_format import XlsxRecords
+
+    return XlsxRecords()
+
+
+def _parquet(_: Options) -> object:
+    from ecluse.adapters.connectors.table.parquet_format import ParquetRecords
+
+    return ParquetRecords()
+
+
 FORMATS: Final[dict[str, Known]] = {
     "hl7v2": Known(_hl7v2, frozenset({"zone", "own"})),
     "hprim": Known(_hprim),
     "hprim-medecins": Known(_hprim_letters, written=False),
     "fhir-bulk": Known(_fhir_bulk, frozenset({"zone"})),
     "table": Known(_table, written=False),
+    "csv": Known(_csv),
+    "xlsx": Known(_xlsx),
+    "parquet": Known(_parquet),
 }
 """By the word before "+file"."""
 
@@ -84,6 +105,7 @@ MAPPINGS: Final[dict[str, tuple[str, str]]] = {
     "hprim": ("ecluse.adapters.connectors.hprim", "hprim.toml"),
     "hprim-medecins": ("ecluse.adapters.connectors.hprim", "hprim-medecins.toml"),
     "fhir-r4": ("ecluse.adapters.connectors.fhir", "fhir-r4.toml"),
+    "records": ("ecluse.adapters.connectors.table", "records.toml"),
     "openelis-global2": ("ecluse.invent", "mappings/openelis-global2.toml"),
     "invented-old": ("ecluse.invent", "mappings/invented-old.toml"),
     "invented-new": ("ecluse.invent", "mappings/invented-new.toml"),

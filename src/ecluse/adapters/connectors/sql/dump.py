@@ -1,4 +1,4 @@
-"""A system that can only dump everything, as a source: the dump is read once, as it comes, and only the plan's columns are kept.
+"""A system that can only dump everything, or one table, as a source: the dump is read once, as it comes, and only the plan's columns are kept.
 
 Decides what is kept (the columns that the plan's own statements read, and no other, dropped before the first byte is written) and states what
 was seen and dropped, in counts. The kept columns wait in an encrypted scratch, and the very same queries as for a live source answer from it.
@@ -17,6 +17,7 @@ from sqlglot import exp
 from ecluse.adapters.connectors.sql import census
 from ecluse.adapters.connectors.sql.batches import ROWS, shape
 from ecluse.adapters.connectors.sql.dump_filter import Filter
+from ecluse.adapters.connectors.sql.dump_rows import LARGEST, RowsFilter, is_table
 from ecluse.adapters.connectors.sql.query import columns_read, octets, render, rows_query
 from ecluse.adapters.connectors.sql.scratch import Scratch, open_scratch, said
 from ecluse.passage.extract import Count
@@ -41,8 +42,8 @@ class DumpSource:
         self._wanted = columns_read(plan, _named_by(plan.mapping), "duckdb")
         self._open = open_scratch(folder)
         self._scratch = self._open.__enter__()
-        self._filter = Filter(stream, self._wanted, self._scratch)
-        self._read = False
+        self._stream, self._octets = stream, _octets_read(plan)
+        self._filter: Filter | RowsFilter | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -56,8 +57,8 @@ class DumpSource:
 
     def catalogue(self) -> Catalogue:
         """Every table of the dump, with all its columns: known when the dump is read."""
-        self._through()
-        return Catalogue("duckdb", {name: table.catalogue for name, table in self._filter.tables.items()})
+        tables = self._through().tables
+        return Catalogue("duckdb", {name: table.catalogue for name, table in tables.items()})
 
     def privileges(self) -> frozenset[Privilege]:
         """None: a dump has no accounts."""
@@ -70,20 +71,28 @@ class DumpSource:
 
     def statement(self) -> dict[str, dict[str, Any]]:
         """For each table seen: {"rows": how many, "kept": columns, "dropped": columns}. Counts and names, no value."""
-        self._through()
+        tables = self._through().tables
         return {
             name: {
                 "rows": table.rows,
                 "kept": list(table.kept),
                 "dropped": [column for column in table.columns if column not in table.kept],
             }
-            for name, table in sorted(self._filter.tables.items())
+            for name, table in sorted(tables.items())
         }
 
-    def _through(self) -> None:
-        if not self._read:
-            self._filter.run()
-            self._read = True
+    def _through(self) -> Filter | RowsFilter:
+        """The dump, read to its end: of statements, or of one table, as its first line tells."""
+        if self._filter is None:
+            first = self._stream.readline(LARGEST)
+            made: Filter | RowsFilter
+            if is_table(first):
+                made = RowsFilter(self._stream, self._wanted, self._scratch, first=first, octets=self._octets)
+            else:
+                made = Filter(self._stream, self._wanted, self._scratch, first=first)
+            made.run()
+            self._filter = made
+        return self._filter
 
 
 class DumpSnapshot:
@@ -114,14 +123,20 @@ class DumpSnapshot:
                 arrays = [array.cast(field.type) for array, field in zip(batch.columns, schema, strict=True)]
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
-    def sample(self, plan: Plan, piece: Slice) -> pa.RecordBatch | None:
-        """See `Snapshot.sample`."""
-        return next(iter(self.rows(plan, piece)), None)
-
     def _ask(self, tree: exp.Select, where: str) -> Sequence[Sequence[object]]:
         query = render(tree, "duckdb")
         with said(where):
             return self._scratch.connection.execute(query.sql, query.values).fetchall()
+
+
+def _octets_read(plan: Plan) -> frozenset[tuple[str, str]]:
+    """The columns, as (table, column), of which the plan reads octets."""
+    return frozenset(
+        (piece.mapping.alias_table(column.alias), column.name)
+        for piece in plan.slices
+        for name in octets(piece)
+        for column in piece.fields[name].columns
+    )
 
 
 def _named_by(mapping: Mapping) -> Catalogue:

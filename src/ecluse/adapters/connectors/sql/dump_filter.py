@@ -35,10 +35,13 @@ _UNICODE: Final = frozenset({"utf8", "utf-8", "unicode", "utf8mb3", "utf8mb4"})
 
 
 class Filter:
-    """The dump on its way through: each statement looked at once."""
+    """The dump on its way through: each statement looked at once. `first`: its first line, where it was read already."""
 
-    def __init__(self, stream: BinaryIO, wanted: dict[str, tuple[str, ...]], scratch: Scratch) -> None:
+    def __init__(
+        self, stream: BinaryIO, wanted: dict[str, tuple[str, ...]], scratch: Scratch, *, first: bytes = b""
+    ) -> None:
         self._stream = stream
+        self._first = first
         self._wanted = wanted
         self._scratch = scratch
         self._zone_told = False
@@ -49,7 +52,7 @@ class Filter:
 
     def run(self) -> None:
         """Read the dump to its end. Raises Refusal."""
-        self._reader = reader = Reader(self._stream)
+        self._reader = reader = Reader(self._stream, first=self._first)
         for statement in reader.statements():
             head = statement[:9].upper()
             if head.startswith(b"CREATE"):

@@ -43,9 +43,9 @@ _CLOSES: Final[dict[bytes, re.Pattern[bytes]]] = {
 
 
 class Reader:
-    """The statements of a dump. `line` is where it stands, for messages; a value never is."""
+    """The statements of a dump. `line` is where it stands, for messages; a value never is. `first`: its first line, where it was read already."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, *, first: bytes = b"") -> None:
         self._stream = stream
         self._ahead: list[bytes] = []
         self.line = 0
@@ -54,7 +54,7 @@ class Reader:
         self._size = 0
         self._inside = b""  # the quote or comment that is open
         self._mark = b";"
-        self.flavour: Flavour = self._recognised()
+        self.flavour: Flavour = self._recognised(first)
 
     def statements(self) -> Iterator[bytes]:
         """Each statement, without its end mark. Raises Refusal `source/dump-truncated`, `source/dump-unreadable`."""
@@ -104,9 +104,9 @@ class Reader:
                 raise Refusal("source/dump-unreadable", where=self.line, got="a line of 1 GiB")
         return line
 
-    def _recognised(self) -> Flavour:
-        for _ in range(20):
-            line = self._stream.readline(LARGEST)
+    def _recognised(self, first: bytes) -> Flavour:
+        for place in range(20):
+            line = first if first and place == 0 else self._stream.readline(LARGEST)
             self._ahead.append(line)
             for mark, flavour in _MARKS:
                 if line.replace(b"\r\n", b"\n").startswith(mark):
