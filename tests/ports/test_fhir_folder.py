@@ -7,6 +7,8 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
 from importlib import util
 from pathlib import Path
 from shutil import which
@@ -17,6 +19,7 @@ import pytest
 
 from ecluse.adapters.checksums import DuckChecksum
 from ecluse.adapters.connectors.fhir.address import parse_folder
+from ecluse.adapters.connectors.fhir.either import EitherSnapshot
 from ecluse.adapters.connectors.fhir.folder import MANIFEST
 from ecluse.adapters.connectors.fhir.read import FhirSource
 from ecluse.adapters.connectors.fhir.write import FhirTarget, fhir_mapping
@@ -28,6 +31,7 @@ from ecluse.passage.load import Mark, RowsRefused
 from ecluse.passage.tally import Group, Salts
 from ecluse.terms.plan import Plan, read_back
 from ecluse.terms.vocabulary import vocabulary
+from ecluse.wiring.fhir import fhir_source
 from tests.ports.fhir_loader import PARTS, load
 from tests.ports.fhir_loader import ROWS as LOADED
 from tests.unit.connectors.fhir_rows import ROWS, given, whole
@@ -117,17 +121,41 @@ def test_the_census_of_a_folder_counts_every_record(small: FhirTarget, folder: P
         ]
 
 
-def test_a_folder_is_no_source(small: FhirTarget, folder: Path) -> None:
-    """A plan that is not a read-back plan is refused: FHIR is not extracted by instruction here."""
-    wanted = plan("patient")
-    extracting = Plan(wanted.instruction, wanted.mapping, wanted.start, wanted.end, (), wanted.slices)
-    source = FhirSource(parse_folder(f"fhir+file://{folder}"))
+def test_a_folder_of_ours_tells_the_same_by_an_instruction(small: FhirTarget, folder: Path) -> None:
+    """What Écluse wrote is, read as anybody's, the very records that are read back; the listing beside them is no resource, and is counted."""
+    source = fhir_source(f"fhir+file://{folder}")
     assert (source.privileges(), source.catalogue()) == (frozenset(), small.catalogue())
+    back = plan()
+    every = replace(back, read_back=False, start=date.min, end=date.max, sites=("01", "02"))
     with source.snapshot() as snapshot:
         with pytest.raises(Refusal, match="fhir/read-back-only"):
-            next(snapshot.rows(extracting, wanted.slices[0]))
-        with pytest.raises(Refusal, match="fhir/read-back-only"):
-            snapshot.codes(extracting, "result.code")
+            snapshot.codes(back, "result.code")
+        for piece in back.slices:
+            expected = [row for batch in snapshot.rows(back, piece) for row in batch.to_pylist()]
+            got = [row for batch in snapshot.rows(every, piece) for row in batch.to_pylist()]
+            fields = list(piece.fields)
+            told = {row["id"]: {name: row[name] or None for name in fields} for row in expected}
+            for row in got:
+                assert {name: row[name] or None for name in fields} == told[row["id"]]
+        assert isinstance(snapshot, EitherSnapshot)
+        account = snapshot.account(every)
+        assert account.left == {"hidden": 1, "manifest": 1}
+        assert list(snapshot.unread(every)) == []
+        assert {kind: facts.records for kind, facts in account.facts.items()} == {
+            kind: len(rows) for kind, rows in ROWS.items()
+        }
+
+
+def test_a_folder_of_others_gets_not_even_a_lock(folder: Path) -> None:
+    """Reading an export of another system writes nothing into it."""
+    folder.mkdir()
+    line = {"resourceType": "Patient", "id": "p"}
+    (folder / "Patient.ndjson").write_text(json.dumps(line) + "\n")
+    (folder / MANIFEST).write_text("{}")
+    with fhir_source(f"fhir+file://{folder}").snapshot() as snapshot:
+        assert isinstance(snapshot, EitherSnapshot)
+        assert snapshot.account(replace(plan(), read_back=False)).facts["patient"].records == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["Patient.ndjson", MANIFEST]
 
 
 def test_every_resource_names_the_patient_of_its_request(small: FhirTarget, folder: Path) -> None:

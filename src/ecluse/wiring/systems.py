@@ -9,6 +9,7 @@ from ecluse.adapters.connectors.files.address import format_named, parse_files
 from ecluse.adapters.connectors.sql.address import Address, parse_address, password_from, refuse_password
 from ecluse.passage.extract import Source
 from ecluse.passage.load import Target
+from ecluse.wiring.fhir import FHIR, check_fhir, fhir_source, fhir_target
 from ecluse.wiring.formats import format_of, writable
 
 __all__ = ["check_address", "open_source", "open_target"]
@@ -16,10 +17,8 @@ __all__ = ["check_address", "open_source", "open_target"]
 
 def check_address(url: str) -> None:
     """An address that can be read, of a system that is known, and that shows no password. Raises Refusal `address/...`, `files/...`."""
-    if url.startswith("fhir+file://"):
-        from ecluse.adapters.connectors.fhir.address import parse_folder
-
-        parse_folder(url)
+    if url.startswith(FHIR):
+        check_fhir(url)
     elif format_named(url):
         format_of(parse_files(url))
     else:
@@ -31,11 +30,8 @@ def open_source(url: str, *, password_file: Path | None = None, scratch: Path | 
 
     `scratch`: the folder in which an encrypted scratch may lie, for what must be read whole before it answers.
     """
-    if url.startswith("fhir+file://"):
-        from ecluse.adapters.connectors.fhir.address import parse_folder
-        from ecluse.adapters.connectors.fhir.read import FhirSource
-
-        return FhirSource(parse_folder(url))
+    if url.startswith(FHIR):
+        return fhir_source(url, token_file=password_file, scratch=scratch)
     if format_named(url):
         return _files_source(url, scratch)
     address = _address(url, password_file)
@@ -54,11 +50,8 @@ def open_source(url: str, *, password_file: Path | None = None, scratch: Path | 
 
 def open_target(url: str, *, password_file: Path | None = None) -> Target:
     """The system at `url` as a target. Raises as `open_source`."""
-    if url.startswith("fhir+file://"):
-        from ecluse.adapters.connectors.fhir.address import parse_folder
-        from ecluse.adapters.connectors.fhir.write import FhirTarget
-
-        return FhirTarget(parse_folder(url))
+    if url.startswith(FHIR):
+        return fhir_target(url, token_file=password_file)
     if format_named(url):
         from ecluse.adapters.connectors.files.target import FilesTarget
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
 
 from ecluse.adapters.connectors.fhir import people, work
 from ecluse.adapters.connectors.fhir.elements import (
@@ -20,6 +21,7 @@ from ecluse.adapters.connectors.fhir.elements import (
     Build,
     Element,
     Moments,
+    Number,
     Read,
     Row,
     code,
@@ -28,10 +30,32 @@ from ecluse.adapters.connectors.fhir.elements import (
     identifier,
 )
 
-__all__ = ["BINARY", "EXACT", "KINDS", "binary_of", "line_of", "resource_of", "row_of"]
+__all__ = ["BINARY", "EXACT", "KINDS", "as_floats", "binary_of", "line_of", "resource_of", "row_of"]
 
 EXACT: Final = f"{BASE}/StructureDefinition/exact"
 BINARY: Final = "Binary"
+
+
+def _as_it_stands(resource: Element) -> Element:
+    return resource
+
+
+def as_floats(value: Any) -> Any:
+    """The element after a server that keeps decimals as binary floats, as those in JavaScript do: "5.10" comes back as 5.1."""
+    if isinstance(value, Number):
+        return Number(_shortest(float(value.digits)))
+    if isinstance(value, dict):
+        return {name: as_floats(inside) for name, inside in value.items()}
+    if isinstance(value, list):
+        return [as_floats(inside) for inside in value]
+    return value
+
+
+def _shortest(number: float) -> str:
+    """The fewest digits that tell a float, without an exponent and without an idle zero."""
+    said = f"{Decimal(repr(number)):f}"
+    said = said.rstrip("0").rstrip(".") if "." in said else said
+    return "0" if said == "-0" else said
 
 
 class _Kind(NamedTuple):
@@ -52,12 +76,17 @@ KINDS: Final[Mapping[str, _Kind]] = {
 }
 
 
-def resource_of(kind: str, row: Row, moments: Moments) -> Element:
-    """The resource of a record; fields whose name begins with "_" are context, not to be read back."""
+def resource_of(
+    kind: str, row: Row, moments: Moments, *, kept_as: Callable[[Element], Element] = _as_it_stands
+) -> Element:
+    """The resource of a record; fields whose name begins with "_" are context, not to be read back.
+
+    `kept_as`: what becomes of the elements where they are kept (`as_floats` on a server), so that what is lost there is kept beside them.
+    """
     source = row["id"] or ""
     resource: Element = {"resourceType": TYPES[kind], "id": fhir_id(kind, source)}
     resource |= {name: part for name, part in KINDS[kind].build(row, moments).items() if part is not None}
-    read = KINDS[kind].read(resource)
+    read = KINDS[kind].read(kept_as(resource))
     kept = {
         name: value
         for name, value in row.items()

@@ -123,6 +123,10 @@ class Folder:
         except OSError as error:
             raise _said(error, MANIFEST) from None
 
+    def ours(self) -> bool:
+        """Whether Écluse ever wrote here: in a folder of others not even a lock is made."""
+        return (self.path / _LOCK).exists()
+
     @contextmanager
     def reading(self) -> Iterator[Contents]:
         """What is in force, and stays so until the end. Raises Fault `target/busy` while another writes."""

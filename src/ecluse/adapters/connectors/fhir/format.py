@@ -64,11 +64,7 @@ class FhirFormat:
         self._zone = zone or ZoneInfo("Europe/Paris")
         self._moments = Moments(self._zone)
         self._claims = Claims()
-
-    @property
-    def mapping(self) -> str:
-        """The mapping that changes nothing: each record kind a table, each field a column."""
-        return resources.files(__package__).joinpath("fhir-r4.toml").read_text("utf-8")
+        self.mapping = resources.files(__package__).joinpath("fhir-r4.toml").read_text("utf-8")
 
     # --- reading ------------------------------------------------------------------------------------------------------------------
 

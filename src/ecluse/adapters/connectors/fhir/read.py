@@ -1,14 +1,14 @@
-"""Reading a FHIR folder back, for reconciliation: every record, in the raw text that `passage.canonical` expects.
+"""A FHIR folder as a source: read back, for reconciliation, every record in the raw text that `passage.canonical` expects; or by an instruction.
 
-Decides nothing about what leaves: a folder of FHIR is read by a read-back plan only (`terms.plan.read_back`), where every row counts. To
-extract from a FHIR server by instruction is another connector, which does not exist yet; asking for it is refused.
+Decides nothing about what leaves: a read-back plan (`terms.plan.read_back`) counts every row; any other goes through `files`, whose rules, account
+and rejects are those of every format.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from ecluse.adapters.clock import SystemClock
 from ecluse.adapters.connectors.fhir.address import FolderAddress
+from ecluse.adapters.connectors.fhir.either import EitherSnapshot, Forth, no_way_forth
 from ecluse.adapters.connectors.fhir.elements import Row
 from ecluse.adapters.connectors.fhir.folder import Contents, Folder
 from ecluse.adapters.connectors.fhir.records import CHUNK, Requests, column, rows_in
@@ -29,17 +30,21 @@ from ecluse.terms.catalogue import Catalogue, Privilege
 from ecluse.terms.plan import Plan, Slice
 from ecluse.terms.vocabulary import vocabulary
 
-__all__ = ["FhirSnapshot", "FhirSource"]
+__all__ = ["DOCUMENTS", "FhirSnapshot", "FhirSource", "Opens", "batch_of"]
+
+Opens = Callable[[], AbstractContextManager[Forth]]
+"""Opens a snapshot of files."""
 
 DOCUMENTS: Final = 256
 """Documents at a time: each may hold megabytes."""
 
 
 class FhirSource:
-    """A `passage.extract.Source` for the folder at `address`."""
+    """A `passage.extract.Source` for the folder at `address`: ours, read back; or anybody's, `forth`, by an instruction."""
 
-    def __init__(self, address: FolderAddress) -> None:
+    def __init__(self, address: FolderAddress, forth: Opens | None = None) -> None:
         self._folder = Folder(address.path, clock=SystemClock())
+        self._forth = forth
 
     def catalogue(self) -> Catalogue:
         """One table for each record kind."""
@@ -50,10 +55,15 @@ class FhirSource:
         return frozenset()
 
     @contextmanager
-    def snapshot(self) -> Iterator[FhirSnapshot]:
-        """The folder as it is; nobody writes there meanwhile. Raises Fault `target/busy`, `fhir/damaged`."""
-        with self._folder.reading() as contents:
-            yield FhirSnapshot(self._folder.path, contents)
+    def snapshot(self) -> Iterator[EitherSnapshot]:
+        """The folder as it is; nobody writes there meanwhile. Raises Fault `target/busy`, `fhir/damaged`, Refusal `files/...` when it is read."""
+        with ExitStack() as stack:
+            ours = stack.enter_context(self._folder.reading()) if self._folder.ours() else Contents()
+            forth = self._forth
+            yield EitherSnapshot(
+                lambda: FhirSnapshot(self._folder.path, ours),
+                no_way_forth if forth is None else lambda: stack.enter_context(forth()),
+            )
 
 
 class FhirSnapshot:
@@ -82,31 +92,36 @@ class FhirSnapshot:
         for held in self._contents.of(piece.kind):
             rows = rows_in(self._path, held)
             while some := list(islice(rows, DOCUMENTS if held.binaries else CHUNK)):
-                yield self._batch(piece, some)
+                yield batch_of(piece, some, self._told)
 
     def sample(self, plan: Plan, piece: Slice) -> pa.RecordBatch | None:
         """See `Snapshot.sample`."""
         return next(iter(self.rows(plan, piece)), None)
 
-    def _batch(self, piece: Slice, rows: Sequence[Row]) -> pa.RecordBatch:
-        fields = vocabulary().kinds[piece.kind].fields
-        columns = {}
-        for name, reading in piece.fields.items():
-            place = reading.column.name if reading.column else name
-            columns[name] = column(rows, place, octets=fields[name].type == "bytes")
-        columns |= self._place(piece, rows)
-        if piece.free_texts:
-            columns["_withheld"] = pa.nulls(len(rows), pa.string())
-        return pa.RecordBatch.from_pydict(columns)
+    def _told(self, requests: pa.Array) -> pa.Table:
+        return self._requests.told(requests, self._contents.of("request"))
 
-    def _place(self, piece: Slice, rows: Sequence[Row]) -> dict[str, pa.Array]:
-        """The raw site and month of each row: its own for a request, its request's else, "-" for who has none."""
-        if piece.populated:
-            nowhere = pa.repeat(pa.scalar(NOWHERE), len(rows))
-            return {SITE: nowhere, MONTH: nowhere}
-        requests = column(rows, "id" if piece.kind == "request" else "request", octets=False)
-        told = self._requests.told(requests, self._contents.of("request"))
-        return {
-            SITE: pc.fill_null(told.column("site").combine_chunks(), NOWHERE),
-            MONTH: pc.fill_null(told.column("month").combine_chunks(), NOWHERE),
-        }
+
+def batch_of(piece: Slice, rows: Sequence[Row], told: Callable[[pa.Array], pa.Table]) -> pa.RecordBatch:
+    """The raw batch of these records; `told` says each request's `site` and `month`."""
+    fields = vocabulary().kinds[piece.kind].fields
+    columns = {}
+    for name, reading in piece.fields.items():
+        place = reading.column.name if reading.column else name
+        columns[name] = column(rows, place, octets=fields[name].type == "bytes")
+    columns |= _place(piece, rows, told)
+    if piece.free_texts:
+        columns["_withheld"] = pa.nulls(len(rows), pa.string())
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def _place(piece: Slice, rows: Sequence[Row], told: Callable[[pa.Array], pa.Table]) -> dict[str, pa.Array]:
+    """The raw site and month of each row: its own for a request, its request's else, "-" for who has none."""
+    if piece.populated:
+        nowhere = pa.repeat(pa.scalar(NOWHERE), len(rows))
+        return {SITE: nowhere, MONTH: nowhere}
+    found = told(column(rows, "id" if piece.kind == "request" else "request", octets=False))
+    return {
+        SITE: pc.fill_null(found.column("site").combine_chunks(), NOWHERE),
+        MONTH: pc.fill_null(found.column("month").combine_chunks(), NOWHERE),
+    }

@@ -21,7 +21,7 @@ from ecluse.adapters.connectors.fhir.exact import row_of
 from ecluse.adapters.connectors.fhir.folder import Piece
 from ecluse.base.refusal import Fault
 
-__all__ = ["CHUNK", "Requests", "column", "ids_in", "lines_in", "rows_in", "texts"]
+__all__ = ["CHUNK", "Requests", "column", "ids_in", "lines_in", "requests_table", "rows_in", "texts"]
 
 CHUNK: Final = 16_384
 """Records made into Python values at a time."""
@@ -114,9 +114,6 @@ def _id(line: bytes) -> bytes:
 class Requests:
     """What each request tells the records that belong to it: its patient, its site, its month. Read once for each piece."""
 
-    NAMES: Final = ("id", "patient", "site", "month")
-    _FIELDS: Final = ("id", "patient", "site", "date")
-
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._pieces: dict[str, pa.Table] = {}
@@ -136,15 +133,15 @@ class Requests:
             if piece.name not in self._pieces:
                 rows = rows_in(self._folder, piece)
                 chunks = iter(lambda rows=rows: list(islice(rows, CHUNK)), [])  # type: ignore[misc]
-                self._pieces[piece.name] = pa.concat_tables([self.table(chunk) for chunk in chunks])
+                self._pieces[piece.name] = pa.concat_tables([requests_table(chunk) for chunk in chunks])
         known = pa.concat_tables(
-            [self.table([]), *(self._pieces[piece.name] for piece in pieces)]
+            [requests_table([]), *(self._pieces[piece.name] for piece in pieces)]
         ).combine_chunks()
         place = pc.index_in(requests, value_set=known.column("id").combine_chunks())
         return known.take(place)
 
-    def table(self, rows: Sequence[Row]) -> pa.Table:
-        """What these requests tell."""
-        columns = [column(rows, name, octets=False) for name in self._FIELDS]
-        columns[-1] = pc.utf8_slice_codeunits(columns[-1], 0, 7)
-        return pa.table(dict(zip(self.NAMES, columns, strict=True)))
+
+def requests_table(rows: Sequence[Row]) -> pa.Table:
+    """What these requests tell: `id`, `patient`, `site`, and `month` ("YYYY-MM")."""
+    columns = {name: column(rows, name, octets=False) for name in ("id", "patient", "site")}
+    return pa.table(columns | {"month": pc.utf8_slice_codeunits(column(rows, "date", octets=False), 0, 7)})

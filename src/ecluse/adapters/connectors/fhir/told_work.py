@@ -70,7 +70,9 @@ RANGE_KIND: Final = "http://terminology.hl7.org/CodeSystem/referencerange-meanin
 
 def _request(resource: Element, scope: Scope, _claims: Claims) -> Iterator[Told]:
     check_laboratory(lines(resource, "category"))
-    if boolean(resource, "doNotPerform") == "true":  # a request that it not be done changes the meaning of all the rest
+    if (
+        boolean(resource, "doNotPerform") == "true"
+    ):  # a request that it not be done changes the meaning of all the rest
         raise Elsewhere
     status, written = text(resource, "status"), local_time(text(resource, "authoredOn"), scope.zone)
     moment = written or a_moment(resource, "occurrence", scope.zone)

@@ -20,7 +20,16 @@ from ecluse.adapters.connectors.fhir.address import FolderAddress
 from ecluse.adapters.connectors.fhir.elements import Moments, Row, fhir_id
 from ecluse.adapters.connectors.fhir.exact import binary_of, line_of, resource_of
 from ecluse.adapters.connectors.fhir.folder import Change, Folder, Piece
-from ecluse.adapters.connectors.fhir.records import CHUNK, Requests, column, ids_in, lines_in, rows_in, texts
+from ecluse.adapters.connectors.fhir.records import (
+    CHUNK,
+    Requests,
+    column,
+    ids_in,
+    lines_in,
+    requests_table,
+    rows_in,
+    texts,
+)
 from ecluse.base.refusal import Refusal
 from ecluse.passage.load import Mark, RowsRefused, TableRows
 from ecluse.terms.catalogue import Catalogue, CatalogueColumn, CatalogueTable, Privilege, TypeFamily
@@ -28,7 +37,7 @@ from ecluse.terms.mapping import Mapping as SystemMapping
 from ecluse.terms.mapping import parse_mapping
 from ecluse.terms.vocabulary import vocabulary
 
-__all__ = ["FhirTarget", "fhir_catalogue", "fhir_mapping"]
+__all__ = ["FhirTarget", "check_fits", "fhir_catalogue", "fhir_mapping", "ids_of"]
 
 FAMILIES: Final[dict[str, TypeFamily]] = {
     "text": "text", "code": "text", "date": "date", "datetime": "datetime", "integer": "integer", "flag": "flag", "bytes": "bytes",
@@ -91,7 +100,7 @@ class FhirTarget:
     def write(self, tables: Sequence[TableRows], *, mark: Mark, replace: bool = False) -> None:
         """As the port says. Raises Refusal `target/batch-twice`, `mapping/column-absent`; Fault `target/...`, `fhir/damaged`."""
         for given in tables:
-            _check_fits(given, where=mark.kind)
+            check_fits(given, where=mark.kind)
         with self._folder.change(where=mark.kind) as change:
             if any(_batch(known) == _batch(mark) for known in change.contents.marks):
                 raise Refusal("target/batch-twice", where=mark.kind, got=mark.part)
@@ -109,7 +118,7 @@ class FhirTarget:
             change.contents.marks = kept
             self._keep_known(change)
             for given in tables:
-                self._take_out(change, given.table, _ids(given))
+                self._take_out(change, given.table, ids_of(given))
 
     def settle(self, migration: str) -> None:
         """Forget this migration's marks; the manifest then lists resources only."""
@@ -117,7 +126,7 @@ class FhirTarget:
             change.contents.marks = [mark for mark in change.contents.marks if mark.migration != migration]
 
     def _put(self, change: Change, given: TableRows, *, replace: bool) -> None:
-        kind, ids = given.table, _ids(given)
+        kind, ids = given.table, ids_of(given)
         there = self._standing(change, kind, ids)
         if there and not replace:
             raise RowsRefused("target/rows-refused", where=kind, reason="unique")
@@ -147,7 +156,7 @@ class FhirTarget:
                     before.get(made_up, {}) | row for made_up, row in zip(ids[start:], rows, strict=False)
                 ]
             if kind == "request":
-                told.append(self._requests.table(rows))
+                told.append(requests_table(rows))
             self._tell_subjects(change, rows)
             for row in rows:
                 octets = binary_of(row) if kind == "document" else None
@@ -204,7 +213,7 @@ class FhirTarget:
         return self._known[piece.name]
 
 
-def _ids(given: TableRows) -> list[str]:
+def ids_of(given: TableRows) -> list[str]:
     """The resources' ids of these rows. Raises RowsRefused `not-null`, `unique`."""
     sources = given.rows.column("id").to_pylist()
     if None in sources:
@@ -227,6 +236,7 @@ def _batch(mark: Mark) -> tuple[str, int, str, int]:
     return mark.migration, mark.part, mark.kind, mark.start
 
 
-def _check_fits(given: TableRows, *, where: str) -> None:
+def check_fits(given: TableRows, *, where: str) -> None:
+    """Every column given is one of the vocabulary's. Raises Refusal `mapping/table-absent`, `mapping/column-absent`."""
     for name in given.rows.schema.names:
         fhir_catalogue().column(given.table, name, where=where)

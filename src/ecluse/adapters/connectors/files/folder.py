@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
+from ecluse.adapters.connectors.files.format import File
 from ecluse.base.refusal import Fault, Refusal
 
 __all__ = ["FolderFile", "Listing", "StreamFile", "listed", "one_stream"]
@@ -86,7 +87,7 @@ class StreamFile:
 class Listing:
     """What is read, in order, and how many others were left, by why: hidden, link, no-file, witness."""
 
-    files: tuple[FolderFile | StreamFile, ...]
+    files: tuple[File, ...]
     left: Counter[str] = field(default_factory=Counter)
 
 
