@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -202,3 +203,26 @@ def test_a_column_the_system_has_not_is_refused(lab: Place) -> None:
     with pytest.raises(Refusal) as refused, lab.source(broken).snapshot() as snapshot:
         list(snapshot.rows(broken, broken.slices[0]))
     assert refused.value.code in ("mapping/column-absent", "source/dump-lacks")
+
+
+@pytest.mark.parametrize(
+    ("changes", "patients", "prescribers"),
+    [
+        ({"absent": ("P2",)}, ["P1"], ["D1", "D2"]),
+        ({"values": (("P1", "P3"),)}, ["P3"], ["D1", "D3"]),
+        ({"values": (("P9", "P3"),), "also": (("P1", "P3"),), "absent": ("P9",)}, ["P3"], ["D1", "D3"]),
+    ],
+)
+def test_a_reference_is_followed_by_what_it_means(
+    lab: Place, changes: dict[str, Any], patients: list[str], prescribers: list[str]
+) -> None:
+    """A request's patient that the mapping takes for nobody makes no patient leave; one that it calls otherwise makes that one leave."""
+    described = plan().mapping
+    request = described.kinds["request"]
+    reading = replace(request.fields["patient"], **changes)
+    kinds = {**described.kinds, "request": replace(request, fields={**request.fields, "patient": reading})}
+    wanted = plan(replace(described, kinds=kinds))
+    with lab.source(wanted).snapshot() as snapshot:
+        assert sorted(rows_by_id(snapshot, wanted, "patient")) == patients
+        assert sorted(rows_by_id(snapshot, wanted, "prescriber")) == prescribers
+        assert sorted(rows_by_id(snapshot, wanted, "request")) == LEAVING["request"]
