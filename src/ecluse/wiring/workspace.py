@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ecluse.adapters.clock import SystemClock
+from ecluse.adapters.connectors.files.address import format_named, parse_files
 from ecluse.adapters.connectors.sql.address import parse_address, password_from
 from ecluse.adapters.connectors.sql.profile import profile_database
 from ecluse.base.refusal import Refusal
@@ -124,8 +125,23 @@ class Workspace:
 
 
 def profile_of(system: SystemSettings) -> tuple[Profile, Catalogue]:
-    """What a database holds, read within a budget, and its catalogue. Raises Refusal `address/...`, Fault `profile/failed`."""
+    """What a database or a folder of tables holds, read within a budget, and its catalogue.
+
+    Raises Refusal `address/...`, `files/...`, `table/...`, Fault `profile/failed`.
+    """
+    if format_named(system.url) == "table":
+        return _profile_of_tables(system)
     address = parse_address(system.url)
     if system.password_file is not None:
         address = address.with_password(password_from(system.password_file, address))
     return profile_database(address, system=system.mapping.stem)
+
+
+def _profile_of_tables(system: SystemSettings) -> tuple[Profile, Catalogue]:
+    from ecluse.adapters.connectors.files.folder import listed
+    from ecluse.adapters.connectors.table.profile import profile_tables
+
+    place = parse_files(system.url).path
+    if place is None:  # what is read once cannot be profiled, then read
+        raise Refusal("files/stream-again")
+    return profile_tables(listed(place).files, system=system.mapping.stem)
