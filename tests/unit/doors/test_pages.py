@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from ecluse.doors.pages import (
     report_page,
     sample_page,
 )
+from ecluse.passage.account import Account
 from ecluse.passage.migration import Act
 from ecluse.passage.reconcile import Check, Outcome, Reconciliation
 from ecluse.passage.sample import Sample, Verdict
@@ -40,6 +42,7 @@ from tests.unit.doors.told import (
     side_by_side,
     story,
 )
+from tests.unit.passage.test_account import ACCOUNT
 
 
 def pages(language: str) -> Iterator[tuple[str, str]]:
@@ -53,6 +56,8 @@ def pages(language: str) -> Iterator[tuple[str, str]]:
     agreed = {"language": language}
     yield "report", report_page(story(), language=language, at=AT)
     yield "report, bad", report_page(story(reconciliation=bad, certificate=None), language=language, at=AT)
+    of_files = replace(reconciled(), account=ACCOUNT)
+    yield "report, of files", report_page(story(reconciliation=of_files), language=language, at=AT)
     yield "report, begun", report_page(Story(NAME, events(WHOLE[:3])), language=language, at=AT)
     yield (
         "certificate",
@@ -369,3 +374,23 @@ def test_one_difference_is_said_in_the_singular() -> None:
     )  # a result whose request the instruction does not name
     one = replace(side_by_side(), patients=(replace(patient, records=(*patient.records[:2], alone)),))
     assert "record differs or is missing" in sample_page(one, migration=NAME, language="en", at=AT)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_report_tells_what_became_of_every_unit(language: str) -> None:
+    """Of a source of files: units by name and fate, facts by kind, records without their parent, and files left; of a base, nothing of it."""
+    whole = replace(
+        reconciled(), account=reconciliation_of(replace(reconciled(), account=ACCOUNT).encode()).account
+    )
+    assert whole.account == ACCOUNT
+    told = report_page(story(reconciliation=whole), language=language, at=AT)
+    for key in ("units_title", "fate_structure", "facts_superseded", "orphans_caption", "left_witness"):
+        assert sentences()[f"pages.{key}"][language] in html.unescape(told)
+        assert sentences()[f"pages.{key}"][language] not in html.unescape(
+            report_page(story(), language=language, at=AT)
+        )
+    assert "OBX" in told
+    bare = replace(reconciled(), account=Account(files=1))
+    assert sentences()["pages.orphans_caption"][language] not in html.unescape(
+        report_page(story(reconciliation=bare), language=language, at=AT)
+    )

@@ -15,6 +15,7 @@ from ecluse.doors.pages.markup import Content, Markup, element, joined, page_of
 from ecluse.doors.pages.plots import gates_plot
 from ecluse.doors.pages.story import Story
 from ecluse.doors.pages.tongue import Column, Mood, Tongue, sections
+from ecluse.doors.pages.units import units_part
 from ecluse.passage.migration import STOPPED, Act
 from ecluse.passage.reconcile import Reconciliation
 
@@ -31,6 +32,7 @@ def report_page(story: Story, *, language: str, at: datetime, bundle: str = "") 
     if result is not None:
         counted = [
             (tongue.say("pages.flow_title"), flow_part(result, tongue)),
+            *_accounted(result, tongue),
             (tongue.say("pages.out_title"), excluded_part(result, tongue)),
             (tongue.say("pages.checks_title"), checks_part(result, tongue)),
             (tongue.say("pages.analytes_title"), analytes_part(result, tongue)),
@@ -48,6 +50,13 @@ def report_page(story: Story, *, language: str, at: datetime, bundle: str = "") 
         head, element("main", _identity(story, tongue), _number(story, result, tongue), sections(parts)), foot
     )
     return page_of(title=title, language=language, body=body)
+
+
+def _accounted(result: Reconciliation, tongue: Tongue) -> list[tuple[str, Content]]:
+    """Of a source of files, what became of every unit; of any other, no part."""
+    if result.account is None:
+        return []
+    return [(tongue.say("pages.units_title"), units_part(result.account, tongue))]
 
 
 def _identity(story: Story, tongue: Tongue) -> Markup:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ecluse.passage.account import Account
 from ecluse.passage.acts import RECONCILIATION_SIGNED, SAMPLE_COMPARED
 from ecluse.passage.migration import Act, Migration, fold
 from ecluse.passage.reconcile import Check, KindReconciliation, Outcome, Reconciliation
@@ -74,7 +75,8 @@ def reconciliation_of(payload: bytes) -> Reconciliation:
     content = json.loads(payload)
     kinds = tuple(_kind(kind) for kind in content["kinds"])
     groups = tuple((g[0], g[1], g[2], g[3], g[4], g[5]) for g in content["groups"])
-    return Reconciliation(kinds, groups)
+    account = Account.of(content["account"]) if "account" in content else None
+    return Reconciliation(kinds, groups, account)
 
 
 def _kind(kind: dict[str, Any]) -> KindReconciliation:
