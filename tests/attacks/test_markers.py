@@ -18,6 +18,8 @@ PERSONAL = {
     "DOSSIER": ("RENSCL",),
     "RESULT": ("VALRES", "COMRES", "VALIDPAR"),
 }
+OFTEN = ("VILLE", "PRENOM", "NOMUSU", "TELFIX", "VALIDPAR")
+"""Of these, everybody has the same: a frequent name is somebody's too."""
 
 
 def fill_with_markers(database: Path) -> None:
@@ -26,7 +28,9 @@ def fill_with_markers(database: Path) -> None:
         old.execute("PRAGMA ignore_check_constraints = on")
         for table, columns in PERSONAL.items():
             for column in columns:
-                old.execute(f"UPDATE {table} SET {column} = '{MARK}-{column}-' || rowid")
+                apart = "" if column in OFTEN else " || rowid"
+                old.execute(f"UPDATE {table} SET {column} = '{MARK}-{column}-'{apart}")
+        old.execute(f"UPDATE PATIENT SET CP = '{MARK}1', LIEUNAI = '{MARK}2'")
         ids = [
             row[0]
             for row in old.execute(
@@ -69,6 +73,10 @@ def test_no_marker_stands_in_any_output_or_file(tmp_path: Path) -> None:
     del ready, made
     anything = set(range(13))
     written = told(home, "plan", ends=anything, languages=("fr", "en"))
+    for words in (("profile", "source"), ("profile", "source", "--json"), ("mapping", "draft", "source")):
+        shown = told(home, *words, ends={0})
+        assert "PRENOM" in shown
+        written += shown
     written += told(home, "run", *engineer, ends=anything)
     with sqlite3.connect(
         home / "old.sqlite"
@@ -85,6 +93,7 @@ def test_no_marker_stands_in_any_output_or_file(tmp_path: Path) -> None:
         ("reconcile", *engineer),
     ):
         written += told(home, *words, ends=anything)
+    written += told(home, "profile", "target", "--json", ends={0})
     written += told(home, "report", ends=anything)
     written += told(home, "accept", *biologist, ends=anything) + told(
         home, "erase", *biologist, ends=anything

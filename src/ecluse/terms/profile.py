@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ecluse.terms.catalogue import CatalogueColumn, CatalogueTable, ForeignKey, TypeFamily
+from ecluse.terms.named_persons import names_a_person
 from ecluse.terms.recognise import ABSENT, PERSONAL, Finding, recognise, shape
 from ecluse.terms.secrets import compressed, looks_secret
 
@@ -30,7 +31,7 @@ PERSONAL_NAMES: Final = (
     "secu", "login", "compte", "comm", "note", "reponse", "answer", "gps", "external", "national", "rens",
     "clin", "motif", "obs", "remarq", "text", "valid", "sign",
 )  # fmt: skip
-"""Parts of names whose values are hidden even if nothing is recognised in them."""
+"""Parts of names whose values are hidden even if nothing is recognised in them, and the lexicon does not know the name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,8 @@ def _column(column: CatalogueColumn, values: Sequence[object], *, key: bool) -> 
 def _personal(column: CatalogueColumn, findings: tuple[Finding, ...]) -> bool:
     """Whether values of this column may not be shown, however often they are seen."""
     if column.family in ("date", "datetime") or any(finding.what in PERSONAL for finding in findings):
+        return True
+    if names_a_person(column.name):
         return True
     whole = compressed(column.name)
     return any(part in whole for part in PERSONAL_NAMES)

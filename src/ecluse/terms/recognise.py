@@ -19,7 +19,19 @@ from stdnum.fr import nir
 __all__ = ["ABSENT", "FORMATS", "PERSONAL", "Finding", "recognise", "shape"]
 
 PERSONAL: Final = frozenset(
-    {"nir", "ins-oid", "email", "phone", "mobile", "rpps", "free-text", "date", "document", "name", "address"}
+    {
+        "nir",
+        "ins-oid",
+        "email",
+        "phone",
+        "mobile",
+        "rpps",
+        "free-text",
+        "date",
+        "document",
+        "postcode",
+        "uuid",
+    }
 )
 """Findings whose values are never shown, however often they are seen."""
 
