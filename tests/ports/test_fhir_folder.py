@@ -6,22 +6,26 @@ import json
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import date
-from importlib import util
 from pathlib import Path
-from shutil import which
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
 
 from ecluse.adapters.checksums import DuckChecksum
 from ecluse.adapters.connectors.fhir.address import parse_folder
+from ecluse.adapters.connectors.fhir.bundles import deletion, mark_resource, put, tagged, transaction
 from ecluse.adapters.connectors.fhir.either import EitherSnapshot
+from ecluse.adapters.connectors.fhir.elements import Moments
+from ecluse.adapters.connectors.fhir.exact import as_floats, resource_of
 from ecluse.adapters.connectors.fhir.folder import MANIFEST
+from ecluse.adapters.connectors.fhir.format import FhirFormat
 from ecluse.adapters.connectors.fhir.read import FhirSource
+from ecluse.adapters.connectors.fhir.records import texts
 from ecluse.adapters.connectors.fhir.write import FhirTarget, fhir_mapping
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage.canonical import canonical
@@ -32,6 +36,8 @@ from ecluse.passage.tally import Group, Salts
 from ecluse.terms.plan import Plan, read_back
 from ecluse.terms.vocabulary import vocabulary
 from ecluse.wiring.fhir import fhir_source
+from tests.ports.cases import mapping_of, plain
+from tests.ports.fhir_judges import accepted, strictly_accepted
 from tests.ports.fhir_loader import PARTS, load
 from tests.ports.fhir_loader import ROWS as LOADED
 from tests.unit.connectors.fhir_rows import ROWS, given, whole
@@ -182,41 +188,34 @@ def test_every_resource_names_the_patient_of_its_request(small: FhirTarget, fold
 
 
 def test_a_second_library_reads_every_resource(small: FhirTarget, folder: Path) -> None:
-    """fhir.resources (its R4B models: our resource types are the same there) accepts every line."""
-    if util.find_spec("fhir") is None:
-        pytest.skip("a FHIR judge: fhir.resources is not installed")
-    from fhir.resources.R4B import get_fhir_model_class  # type: ignore[import-not-found]
-
-    read = 0
-    for path in sorted(folder.glob("*.ndjson")):
-        for line in path.read_bytes().splitlines():
-            get_fhir_model_class(path.name.split(".")[0]).parse_obj(json.loads(line))
-            read += 1
-    assert read == sum(len(rows) for rows in ROWS.values()) + 2
+    """fhir.resources accepts every line of a folder."""
+    assert accepted(folder.glob("*.ndjson")) == sum(len(rows) for rows in ROWS.values()) + 2
 
 
 def test_the_strict_parser_of_hapi_reads_every_resource(small: FhirTarget, folder: Path) -> None:
-    """HAPI FHIR's R4 parser, told to forgive nothing, accepts every line."""
-    found = util.find_spec("pathling")
-    jars = (
-        [
-            jar
-            for place in (found.submodule_search_locations or [])
-            for jar in Path(place).glob("jars/library-api-*.jar")
-        ]
-        if found
-        else []
-    )
-    if not jars or which("java") is None:
-        pytest.skip("a FHIR judge: HAPI (pathling, and java) is not installed")
-    program = Path(__file__).parent / "StrictParser.java"
-    done = subprocess.run(
-        ["java", "-cp", jars[0], program, *folder.glob("*.ndjson")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout.strip() == f"ok {sum(len(rows) for rows in ROWS.values()) + 2}", done.stderr[-2000:]
+    """HAPI FHIR's R4 parser, told to forgive nothing, accepts every line of a folder."""
+    said = strictly_accepted(folder.glob("*.ndjson"))
+    assert said == f"ok {sum(len(rows) for rows in ROWS.values()) + 2}"
+
+
+@pytest.mark.parametrize(
+    "judge", [lambda files: f"ok {accepted(files)}", strictly_accepted], ids=["fhir.resources", "HAPI"]
+)
+def test_both_accept_files_and_transactions(tmp_path: Path, judge: Callable[[Iterable[Path]], str]) -> None:
+    """What is written as files, and the transactions and marks sent to a server, are accepted by both judges."""
+    fmt = FhirFormat()
+    cases = [plain(mapping_of(fmt), number) for number in range(1, 6)]
+    (file,) = fmt.write(cases, [])
+    (tmp_path / file.name).write_bytes(file.content)
+    moments = Moments(ZoneInfo("Europe/Paris"))
+    entries = [
+        put(tagged(resource_of(kind, row, moments, kept_as=as_floats), kind))
+        for kind in ROWS
+        for row in texts(whole(kind).rows)
+    ]
+    entries += [put(mark_resource(Mark("m", 1, "patient", 2))), deletion("Patient", "P9")]
+    (tmp_path / "sent.ndjson").write_bytes(transaction(entries) + b"\n")
+    assert judge(tmp_path.glob("*.ndjson")) == f"ok {len(file.content.splitlines()) + 1}"
 
 
 def test_the_manifest_is_a_bulk_data_listing(small: FhirTarget, folder: Path) -> None:
