@@ -8,7 +8,7 @@ extension for France.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from ecluse.adapters.connectors.hl7.delimiters import Delimiters
@@ -164,6 +164,7 @@ def _commune(value: str, d: Delimiters, _manner: Manner) -> str | None:
 
 
 def phone(value: str, d: Delimiters, _manner: Manner) -> str | None:
+    """The first number that is no mobile, fax or pager."""
     return _reached(value, d, lambda kind: kind not in ("CP", "FX", "MD", "BP", "TDD", "TTY", "SAT"))
 
 
@@ -184,9 +185,9 @@ def _by_mail(said: str, d: Delimiters) -> bool:
     return d.piece(said, 2) == "NET" or d.piece(said, 3) in _MAIL
 
 
-def _reached(value: str, d: Delimiters, wanted: object) -> str | None:
+def _reached(value: str, d: Delimiters, wanted: Callable[[str], bool]) -> str | None:
     for said in d.repetitions(value):
-        if not _by_mail(said, d) and wanted(d.piece(said, 3)) and (number := _dialled(said, d)) is not None:  # type: ignore[operator]
+        if not _by_mail(said, d) and wanted(d.piece(said, 3)) and (number := _dialled(said, d)) is not None:
             return number
     return None
 
