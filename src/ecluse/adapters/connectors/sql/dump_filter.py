@@ -121,8 +121,13 @@ class Filter:
 
     def _met(self, name: bytes, listed: bytes | None) -> tuple[DumpTable, list[str]]:
         """The table of rows that begin here, and the columns they give, in order; from the list alone where no CREATE TABLE was understood."""
-        known = self._known_as(".".join(_unquoted(part) for part in re.findall(_NAME, name)))
-        columns = [_unquoted(part) for part in re.findall(_NAME, listed)] if listed else None
+        try:
+            known = self._known_as(".".join(_unquoted(part) for part in re.findall(_NAME, name)))
+            columns = [_unquoted(part) for part in re.findall(_NAME, listed)] if listed else None
+        except UnicodeDecodeError:
+            raise Refusal(
+                "source/dump-encoding", where=self._reader.line, got="names that are not UTF-8"
+            ) from None
         if known not in self.tables:
             if columns is None and known in self._wanted:
                 raise Refusal(
@@ -132,7 +137,11 @@ class Filter:
                 )
             self._table(known, {column: CatalogueColumn(column, "text", "") for column in columns or ()})
         table = self.tables[known]
-        return table, columns or list(table.columns)
+        given = columns or list(table.columns)
+        for column in table.kept:
+            if column not in given:
+                raise Refusal("source/dump-lacks", where=f"{known}.{column}")
+        return table, given
 
     def _hold(self, table: DumpTable, row: list[bytes | None]) -> None:
         """Hold a row until there are enough: a dump may write one INSERT for each, and each writing to the scratch has its price."""

@@ -26,6 +26,9 @@ from ecluse.terms.catalogue import CatalogueColumn, CatalogueTable, TypeFamily
 
 __all__ = ["DumpTable", "copied", "created", "inserted", "picked"]
 
+# A statement that it does not understand it would show whole, and a damaged dump has rows inside what looks like one.
+sqlglot.logger.disabled = True
+
 _FAMILIES: Final[tuple[tuple[str, TypeFamily], ...]] = (
     ("BLOB", "bytes"), ("BYTEA", "bytes"), ("BINARY", "bytes"), ("BOOL", "flag"), ("DATETIME", "datetime"), ("TIMESTAMP", "datetime"),
     ("DATE", "date"), ("INTERVAL", "other"), ("INT", "integer"), ("DECIMAL", "decimal"), ("NUMERIC", "decimal"), ("FLOAT", "float"),
