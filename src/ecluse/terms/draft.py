@@ -1,16 +1,19 @@
-"""A mapping drafted from a profile: what probably stands where, with the reason and the confidence of each line.
+"""A mapping drafted from a profile: for every field, what probably stands where or why nothing is proposed, with how sure, and masked samples.
 
-Decides how guesses read as a mapping; it proposes, and a person decides. What was not found is a TODO line. The draft is a mapping that
-`parse_mapping` reads as it stands, as far as it goes.
+Decides how guesses read as a mapping; it proposes, and a person decides. A field that was not found is written under `without` with its reason. The
+draft is a mapping that `parse_mapping` reads as it stands, as far as it goes.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
+from ecluse.base.words import number, say
 from ecluse.terms.catalogue import Catalogue
 from ecluse.terms.guess import Guess, KindGuess, guesses
+from ecluse.terms.masked import PRIVATE, samples
 from ecluse.terms.profile import ColumnProfile, Profile
 from ecluse.terms.vocabulary import Field, Vocabulary
 from ecluse.terms.writing import comment, written
@@ -24,57 +27,122 @@ SEX: Final = {
 FLAGS: Final = {"O": "true", "N": "false", "Y": "true", "1": "true", "0": "false", "T": "true", "F": "false"}
 """What old systems' codes for sexes and flags mean."""
 
+CODE: Final = 2
+"""Characters of a code that says whether someone is a man or a woman, and not who."""
 
-def draft_mapping(profile: Profile, catalogue: Catalogue, vocabulary: Vocabulary) -> str:
-    """The draft, as a mapping's TOML. Every proposed line says why and how sure; what was not found is a TODO."""
+LONGEST: Final = 120
+"""Characters of a reason under `without`."""
+
+
+def draft_mapping(
+    profile: Profile, catalogue: Catalogue, vocabulary: Vocabulary, *, language: str = "en"
+) -> str:
+    """The draft, as a mapping's TOML. Raises Refusal `mapping/table-absent`, `mapping/column-absent` for a profile of another system."""
     found = guesses(profile, vocabulary=vocabulary)
-    for held in found.values():  # what is proposed exists: a profile of another system is refused here
+    for held in found.values():
         for guess in held.fields.values():
             catalogue.column(guess.road.table, guess.column.name, where=f"{guess.field.path} (draft)")
+    drafting = _Drafting(language)
     lines = [
-        *comment("Drafted by `ecluse profile` from names, values and keys. Read every line: a person answers for a mapping, not a guess."),
-        "[mapping]", f"system = {written(profile.system)}", "version = 1", "",
-    ]  # fmt: skip
+        *comment(say("mapping.draft_head", language)),
+        "[mapping]",
+        f"system = {written(profile.system)}",
+        "version = 1",
+        "",
+    ]
     for kind in vocabulary.kinds.values():
         if kind.name in found:
-            lines += _written_kind(found[kind.name])
+            lines += drafting.kind(found[kind.name])
         else:
-            lines += [f"# TODO [{kind.name}]: no table was recognised for {kind.label['en']}", ""]
+            said = say(
+                "mapping.draft_no_table", language, kind=kind.label[language], fields=", ".join(kind.fields)
+            )
+            lines += [f"# TODO [{kind.name}]: {said}", ""]
     secrets = [
         f"{table.name}.{column.name} ({column.secret})"
         for table in profile.tables.values()
         for column in table.columns.values()
         if column.secret
     ]
-    lines.append("# Secrets, never mapped: " + (", ".join(secrets) or "none seen"))
+    told = ", ".join(secrets) or say("mapping.draft_no_secret", language)
+    lines.append(f"# {say('mapping.draft_secrets', language)}{told}")
     return "\n".join(lines) + "\n"
 
 
-def _written_kind(found: KindGuess) -> list[str]:
-    lines = [
-        f"[{found.kind.name}]",
-        f"table = {written(found.table.name)}    # {found.confidence:.0%}: its name and {len(found.fields)} fields",
-    ]
-    for name, target in found.kind.fields.items():
-        guess = found.fields.get(name)
-        lines += (
-            _written_field(target, guess)
-            if guess
-            else [f"# TODO fields.{name} = ...    # {target.label['en']}: not found"]
-        )
-    steps = {step[0]: step for guess in found.fields.values() for step in guess.road.steps}
-    for alias, table, pairs in steps.values():
-        on = ", ".join(f"{_key(joined)} = {written(outer)}" for joined, outer in pairs)
-        lines += [
-            f"[[{found.kind.name}.join]]",
-            f"table = {written(table)}",
-            f"as = {written(alias)}",
-            f"on = {{ {on} }}    # by its foreign key",
+@dataclass(frozen=True, slots=True)
+class _Drafting:
+    """One draft in one language."""
+
+    language: str
+
+    def kind(self, found: KindGuess) -> list[str]:
+        """One kind: its table, every field of the vocabulary, its joins."""
+        told = say("mapping.draft_table", self.language, count=len(found.fields))
+        lines = [
+            f"[{found.kind.name}]",
+            f"table = {written(found.table.name)}    # {self._sure(found.confidence)}: {told}",
         ]
-        lines += [
-            f"role = {written('catalogue' if _is_dictionary(table, found) else 'context')}    # TODO owned, catalogue or context"
+        for name, target in found.kind.fields.items():
+            lines += (
+                self._field(target, found.fields[name]) if name in found.fields else self._missed(found, name)
+            )
+        steps = {step[0]: step for guess in found.fields.values() for step in guess.road.steps}
+        for alias, table, pairs in steps.values():
+            on = ", ".join(f"{_key(joined)} = {written(outer)}" for joined, outer in pairs)
+            role = written("catalogue" if _is_dictionary(table, found) else "context")
+            lines += [
+                f"[[{found.kind.name}.join]]",
+                f"table = {written(table)}",
+                f"as = {written(alias)}",
+                f"on = {{ {on} }}    # {say('mapping.draft_key', self.language)}",
+                f"role = {role}    # {say('mapping.draft_role', self.language)}",
+            ]
+        return [*lines, ""]
+
+    def _missed(self, found: KindGuess, name: str) -> list[str]:
+        """A field that is not taken, with its reason: the reason is the file's, and stands on its page."""
+        missed = found.missed[name]
+        why = missed.why.text(self.language)[:LONGEST]
+        return [
+            f"without.{name} = {written(why)}    # TODO {self._sure(missed.confidence)}: {missed.field.label[self.language]}"
         ]
-    return [*lines, ""]
+
+    def _field(self, target: Field, guess: Guess) -> list[str]:
+        parts = [f"column = {written(guess.name)}"]
+        date = guess.column.finding("date")
+        if target.type in ("date", "datetime") and date and guess.column.family == "text":
+            parts.append(f"format = {written(date.detail)}")
+        values, left = _values(target, guess.column)
+        if values:
+            pairs = ", ".join(f"{written(raw)} = {written(canonical)}" for raw, canonical in values.items())
+            parts.append("values = { " + pairs + " }")
+        if guess.column.absents:
+            parts.append(f"absent = {written(guess.column.absents)}")
+        if any(form.endswith(" ") or re.search(r" \{\d+\}$", form) for form, _ in guess.column.shapes):
+            parts.append("trim = true")
+        value = parts[0].removeprefix("column = ") if len(parts) == 1 else "{ " + ", ".join(parts) + " }"
+        told = f"{self._sure(guess.confidence)}: {guess.why.text(self.language)}{self._samples(target, guess.column)}"
+        lines = [f"fields.{target.name} = {value}    # {told}"]
+        if left is None:
+            return lines
+        wanted = " | ".join(target.codes) if target.codes else "true | false"
+        said = ", ".join(map(repr, left)) or say("mapping.draft_its_values", self.language)
+        return [
+            *lines,
+            f"# TODO fields.{target.name}: {say('mapping.draft_say', self.language, left=said, wanted=wanted)}",
+        ]
+
+    def _samples(self, target: Field, column: ColumnProfile) -> str:
+        shown = samples(target, column)
+        return "".join(f" | {_printable(text)} ×{number(times, self.language)}" for text, times in shown)
+
+    def _sure(self, confidence: float) -> str:
+        return f"{confidence:.0%}"
+
+
+def _printable(text: str) -> str:
+    """A sample on one line of a comment, between the marks that part it from the next."""
+    return "".join(letter if letter.isprintable() and letter != "|" else "·" for letter in text)
 
 
 def _is_dictionary(table: str, found: KindGuess) -> bool:
@@ -84,37 +152,19 @@ def _is_dictionary(table: str, found: KindGuess) -> bool:
     )
 
 
-def _written_field(target: Field, guess: Guess) -> list[str]:
-    parts = [f"column = {written(guess.name)}"]
-    notes = [f"{guess.confidence:.0%}: {guess.reason}"]
-    date = guess.column.finding("date")
-    if target.type in ("date", "datetime") and date and guess.column.family == "text":
-        parts.append(f"format = {written(date.detail)}")
-    values, todo = _values(target, guess.column)
-    if values:
-        parts.append(
-            "values = { "
-            + ", ".join(f"{written(raw)} = {written(canonical)}" for raw, canonical in values.items())
-            + " }"
-        )
-    if guess.column.absents:
-        parts.append(f"absent = {written(guess.column.absents)}")
-    if any(form.endswith(" ") or re.search(r" \{\d+\}$", form) for form, _ in guess.column.shapes):
-        parts.append("trim = true")
-    value = parts[0].removeprefix("column = ") if len(parts) == 1 else "{ " + ", ".join(parts) + " }"
-    lines = [f"fields.{target.name} = {value}    # {'; '.join(notes)}"]
-    return lines + ([f"# TODO fields.{target.name}: {todo}"] if todo else [])
-
-
-def _values(target: Field, column: ColumnProfile) -> tuple[dict[str, str], str]:
-    """Raw to canonical, where it is plain; and what is left to a person."""
+def _values(target: Field, column: ColumnProfile) -> tuple[dict[str, str], list[str] | None]:
+    """Raw to canonical, where it is plain; and what is left to a person, None if nothing is."""
     if column.family == "flag" or not (target.codes or target.type == "flag"):
-        return {}, ""
+        return {}, None
     sexes = column.finding("sex")
     raw = (
         sexes.detail.split("/")
         if sexes and target.name == "sex"
-        else [value for value, _ in column.frequent if value.strip()]
+        else [
+            value
+            for value, _ in column.frequent
+            if value.strip() and (len(value) <= CODE or not target.categories & PRIVATE)
+        ]
     )
     known = _known(target, raw)
     values: dict[str, str] = {}
@@ -123,9 +173,7 @@ def _values(target: Field, column: ColumnProfile) -> tuple[dict[str, str], str]:
             values[value] = known[value]
     left = [value for value in raw if value not in values]
     plain = all(value == canonical for value, canonical in values.items())
-    wanted = " | ".join(target.codes) if target.codes else "true | false"
-    todo = f"say which of {', '.join(map(repr, left)) or 'its values'} is {wanted}" if left or not raw else ""
-    return {} if plain else values, todo
+    return {} if plain else values, left if left or not raw else None
 
 
 def _known(target: Field, raw: list[str]) -> dict[str, str]:

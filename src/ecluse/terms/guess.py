@@ -13,11 +13,12 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final
 
+from ecluse.base.words import say
 from ecluse.terms.profile import ColumnProfile, Profile, TableProfile
 from ecluse.terms.secrets import compressed
 from ecluse.terms.vocabulary import Field, Kind, Vocabulary
 
-__all__ = ["Guess", "KindGuess", "Road", "guesses"]
+__all__ = ["Guess", "KindGuess", "Missed", "Road", "Why", "guesses"]
 
 LEAST: Final = 0.5
 """Below this confidence nothing is proposed."""
@@ -40,6 +41,30 @@ class Road:
 
 
 @dataclass(frozen=True, slots=True)
+class Why:
+    """A reason: a sentence of the catalogue (`mapping.why_<key>`) and what fills it; names of columns and kinds of values only."""
+
+    key: str
+    values: tuple[tuple[str, str], ...] = ()
+
+    def text(self, language: str) -> str:
+        """The reason in words."""
+        return say(f"mapping.why_{self.key}", language, **dict(self.values))
+
+
+NAME: Final = Why("name")
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """One field for which nothing is proposed: how sure the best column was (0 where there was none), and why it is not proposed."""
+
+    field: Field
+    confidence: float
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
 class Guess:
     """One field's proposed column: where, how sure (0 to 1), and why."""
 
@@ -47,7 +72,7 @@ class Guess:
     road: Road
     column: ColumnProfile
     confidence: float
-    reason: str
+    why: Why
 
     @property
     def name(self) -> str:
@@ -57,12 +82,13 @@ class Guess:
 
 @dataclass(slots=True)
 class KindGuess:
-    """One kind's proposed table, and the fields found."""
+    """One kind's proposed table, the fields found, and those missed: together, every field of the kind."""
 
     kind: Kind
     table: TableProfile
     confidence: float
     fields: dict[str, Guess] = field(default_factory=dict)
+    missed: dict[str, Missed] = field(default_factory=dict)
 
 
 @cache
@@ -79,15 +105,34 @@ def guesses(profile: Profile, *, vocabulary: Vocabulary) -> dict[str, KindGuess]
     tables = {name: found.table.name for name, found in chosen.items()}
     for found in chosen.values():
         roads = _roads(found.table, profile)
-        taken: set[str] = set()
+        taken: dict[str, Field] = {}
         proposals = sorted(
             _proposals(found.kind, roads, profile, tables), key=lambda guess: -guess.confidence
         )
         for guess in proposals:
+            if guess.confidence < LEAST:
+                break
             if guess.field.name not in found.fields and guess.name not in taken:
                 found.fields[guess.field.name] = guess
-                taken.add(guess.name)
+                taken[guess.name] = guess.field
+        found.missed = {
+            target.name: _missed(target, proposals, taken)
+            for target in found.kind.fields.values()
+            if target.name not in found.fields
+        }
     return {name: found for name, found in chosen.items() if "id" in found.fields}
+
+
+def _missed(target: Field, proposals: list[Guess], taken: dict[str, Field]) -> Missed:
+    """Why nothing is proposed for this field: its best column is another field's, is too unsure, or there is none."""
+    best = next((guess for guess in proposals if guess.field == target), None)
+    if best is None:
+        wanted = _lexicon()["find"].get(target.kind, {}).get(target.name, [])
+        return Missed(target, 0.0, Why("none_values", (("wanted", wanted[0]),)) if wanted else Why("none"))
+    said = (("column", best.name), ("percent", f"{best.confidence:.0%}"))
+    if best.name in taken:
+        return Missed(target, best.confidence, Why("taken", (*said, ("field", taken[best.name].path))))
+    return Missed(target, best.confidence, Why("unsure", said))
 
 
 def _table(kind: Kind, profile: Profile) -> KindGuess | None:
@@ -126,7 +171,7 @@ def _roads(table: TableProfile, profile: Profile) -> list[Road]:
 
 
 def _proposals(kind: Kind, roads: list[Road], profile: Profile, tables: dict[str, str]) -> list[Guess]:
-    """Every column that may be a field of this kind, with its confidence."""
+    """Every column that may be a field of this kind, with its confidence, however small."""
     found = []
     for road in roads:
         table = profile.tables[road.table]
@@ -134,10 +179,10 @@ def _proposals(kind: Kind, roads: list[Road], profile: Profile, tables: dict[str
             if column.secret:
                 continue
             for target in kind.fields.values():
-                confidence, reason = _confidence(target, table, column, own=not road.steps, tables=tables)
+                confidence, why = _confidence(target, table, column, own=not road.steps, tables=tables)
                 confidence -= 0.08 * len(road.steps)
-                if confidence >= LEAST:
-                    found.append(Guess(target, road, column, round(confidence, 2), reason))
+                if confidence > 0:
+                    found.append(Guess(target, road, column, round(confidence, 2), why))
     return found
 
 
@@ -153,43 +198,44 @@ TELLING: Final = frozenset({"nir", "email", "rpps", "document"})
 
 def _confidence(
     target: Field, table: TableProfile, column: ColumnProfile, *, own: bool, tables: dict[str, str]
-) -> tuple[float, str]:
+) -> tuple[float, Why]:
     """How sure this column is this field, and why."""
     named = _fit(compressed(column.name), _lexicon()[target.kind][target.name])
     if target.name == "id":
-        return (0.97, "the primary key") if own and table.primary_key == (column.name,) else (0.0, "")
+        return (0.97, Why("key")) if own and table.primary_key == (column.name,) else (0.0, NAME)
     if target.parent:
         return _as_parent(target, table, column, named=named, own=own, parent=tables.get(target.parent, ""))
     if not own and compressed(column.name) in BARE:
-        return 0.0, ""
+        return 0.0, NAME
     if target.type in ("date", "datetime") and column.family in ("date", "datetime"):
-        return (min(named + 0.1, 0.99), f"its name, and its type {column.native}") if named else (0.0, "")
+        return (
+            (min(named + 0.1, 0.99), Why("name_type", (("type", column.native),))) if named else (0.0, NAME)
+        )
     return _as_value(target, column, named=named, own=own)
 
 
 def _as_parent(
     target: Field, table: TableProfile, column: ColumnProfile, *, named: float, own: bool, parent: str
-) -> tuple[float, str]:
+) -> tuple[float, Why]:
     """A reference: by its foreign key to the parent's table, else by its name. To its own kind, by both."""
     refers = any(link.columns == (column.name,) and link.parent == parent for link in table.foreign_keys)
     if refers and (named or target.parent != target.kind):
-        return 0.98, f"refers to {parent}"
-    return (0.75 * named, "its name") if own else (0.0, "")
+        return 0.98, Why("refers", (("table", parent),))
+    return (0.75 * named, NAME) if own else (0.0, NAME)
 
 
-def _as_value(target: Field, column: ColumnProfile, *, named: float, own: bool) -> tuple[float, str]:
+def _as_value(target: Field, column: ColumnProfile, *, named: float, own: bool) -> tuple[float, Why]:
     """A value: by its name, more when the values are what is looked for, less when they are something else."""
     wanted = _lexicon()["find"].get(target.kind, {}).get(target.name, [])
     finding = next((found for found in column.findings if found.what in wanted), None)
+    seen = (("percent", f"{finding.share:.0%}"), ("what", finding.what)) if finding else ()
     if finding and named:
-        return min(
-            0.8 * named + 0.2 * finding.share, 0.99
-        ), f"its name, and {finding.share:.0%} of its values are {finding.what}"
+        return min(0.8 * named + 0.2 * finding.share, 0.99), Why("name_values", seen)
     if finding and own and finding.what in TELLING:
-        return 0.55, f"{finding.share:.0%} of its values are {finding.what}"
+        return 0.55, Why("values", seen)
     if wanted and column.distinct:
-        return 0.6 * named, f"its name only: its values are not {wanted[0]}"
-    return 0.9 * named, "its name"
+        return 0.6 * named, Why("name_only", (("wanted", wanted[0]),))
+    return 0.9 * named, NAME
 
 
 def _fit(name: str, patterns: list[str]) -> float:

@@ -27,6 +27,7 @@ field stands and how its raw value becomes the canonical one; it does not decide
     fields.status = { column = "ETAT", values = { "V" = "validated" }, also = { "W" = "validated" } }    # also: read, never written
     write = { STATUT = { constant = "V" } }           # what a writer must fill besides the fields, from a field or a constant:
     # { field = "id", plus = 1000 }  { field = "date", format = "%d/%m/%Y" }  { field = "value", number = "N", text = "A" }
+    without = { comment = "the system keeps none" }    # fields that are not taken, and why: for the reader; it changes nothing that is carried
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -43,6 +45,7 @@ from ecluse.terms.vocabulary import Vocabulary
 
 __all__ = [
     "BASE",
+    "HEAD",
     "Column",
     "Join",
     "KindMapping",
@@ -51,11 +54,15 @@ __all__ = [
     "Where",
     "Writing",
     "check_mapping",
+    "parse_kind",
     "parse_mapping",
 ]
 
 BASE: Final = "base"
 """The alias of a kind's own table, in every query made from a mapping."""
+
+HEAD: Final = frozenset({"system", "version", "note"})
+"""What `[mapping]` may say."""
 
 LARGEST: Final = 1 << 20
 DIRECTIVES: Final = {"%Y": 4, "%m": 2, "%d": 2, "%H": 2, "%M": 2, "%S": 2, "%f": 6}
@@ -144,7 +151,7 @@ class Writing:
 
 @dataclass(frozen=True, slots=True)
 class KindMapping:
-    """One record kind in one system."""
+    """One record kind in one system. `without`: why a field is not taken, for the reader; it changes nothing that is read or written."""
 
     kind: str
     table: str
@@ -155,6 +162,7 @@ class KindMapping:
     date: Reading | None = None
     changed: Column | None = None
     writes: tuple[Writing, ...] = ()
+    without: dict[str, str] = field(default_factory=dict)
 
     def alias_table(self, alias: str) -> str:
         """The table that `alias` names. Raises Refusal `mapping/alias-unknown`."""
@@ -196,7 +204,7 @@ class Mapping:
 
 _CLOCKS: Final = ([False] * 4, [True, True, False, False], [True, True, True, False], [True] * 4)
 """Which of %H %M %S %f a format may hold: none, or those of a whole time."""
-_KIND_KEYS: Final = {"table", "fields", "join", "where", "scope", "changed", "write"}
+_KIND_KEYS: Final = {"table", "fields", "join", "where", "scope", "changed", "write", "without"}
 _READING_KEYS: Final = {"column", "first", "constant", "values", "also", "format", "absent", "trim"}
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 
@@ -209,17 +217,19 @@ def parse_mapping(payload: bytes, *, vocabulary: Vocabulary) -> Mapping:
         source = tomllib.loads(payload.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal("mapping/unreadable", where="file", got=type(error).__name__) from None
-    head = _keys(source.pop("mapping", {}), {"system", "version", "note"}, where="mapping")
+    head = _keys(source.pop("mapping", {}), HEAD, where="mapping")
     if not isinstance(head.get("system"), str) or type(head.get("version")) is not int:
         raise Refusal("mapping/unreadable", where="[mapping]", got="system and version are needed")
     for name in source:
         if name not in vocabulary.kinds:
             raise Refusal("vocabulary/unknown-kind", got=name, known=", ".join(vocabulary.kinds))
-    kinds = {name: _kind(name, source[name], vocabulary) for name in vocabulary.kinds if name in source}
+    kinds = {name: parse_kind(name, source[name], vocabulary) for name in vocabulary.kinds if name in source}
     return Mapping(head["system"], head["version"], "sha256:" + hashlib.sha256(payload).hexdigest(), kinds)
 
 
-def _kind(name: str, source: dict[str, Any], vocabulary: Vocabulary) -> KindMapping:
+def parse_kind(name: str, source: object, vocabulary: Vocabulary) -> KindMapping:
+    """One record kind from its parsed table. Raises Refusal `mapping/...`, `vocabulary/unknown-field`."""
+    source = _table(source, where=name)
     _keys(source, _KIND_KEYS, where=name)
     fields = source.get("fields", {})
     if not isinstance(fields, dict):
@@ -248,12 +258,24 @@ def _kind(name: str, source: dict[str, Any], vocabulary: Vocabulary) -> KindMapp
             _writing(key, line, name, vocabulary)
             for key, line in _table(source.get("write", {}), where=f"{name}.write").items()
         ),
+        without=_without(name, source.get("without", {}), fields, vocabulary),
     )
     if len({join.alias for join in kind.joins}) != len(kind.joins):
         raise Refusal("mapping/unreadable", where=f"{name}.join", got="two joins of one name")
     for column in (*kind.columns, *(writing.column for writing in kind.writes)):
         kind.alias_table(column.alias)
     return kind
+
+
+def _without(kind: str, source: object, fields: dict[str, Any], vocabulary: Vocabulary) -> dict[str, str]:
+    """Each field that is not taken, with its reason."""
+    where = f"{kind}.without"
+    told = {key: _text(reason, where=where) for key, reason in _table(source, where=where).items()}
+    for key in told:
+        vocabulary.field(f"{kind}.{key}")
+        if key in fields:
+            raise Refusal("mapping/unreadable", where=f"{where}.{key}", got="it is taken too")
+    return told
 
 
 def _reading(source: object, *, where: str) -> Reading:
@@ -411,7 +433,7 @@ def _flag(source: object, *, where: str) -> bool:
     return source
 
 
-def _keys(source: object, known: set[str], *, where: str) -> dict[str, Any]:
+def _keys(source: object, known: AbstractSet[str], *, where: str) -> dict[str, Any]:
     table = _table(source, where=where)
     for key in table:
         if key not in known:

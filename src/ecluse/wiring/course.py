@@ -18,6 +18,7 @@ from ecluse.adapters.exclusive import alone_in
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage import inbound, outbound
 from ecluse.passage.closing import erase_migration
+from ecluse.passage.code_map import Coded, code_map_in_force
 from ecluse.passage.erase import Certificate
 from ecluse.passage.extract import Progress, Snapshot, Source
 from ecluse.passage.inbound import Received
@@ -138,17 +139,24 @@ class Course:
         received = self.received(name)
         known = bool(received.statement.since) or self._opened(name, "target")
         before = None if known else {kind: side.sums for kind, side in self._held(received).items()}
-        with closing(self.target_system()) as target:
+        with closing(self.coded_target()) as target:
             return inbound.load(
                 self.target, received, by=by, target=target, before=before, mapping=mapping_of(self.settings.target),
                 progress=progress,
             )  # fmt: skip
 
+    def coded_target(self) -> Target:
+        """The target, given the code map in force if it can write codings beside local codes. Raises Refusal `sign/...`, `codes/...`."""
+        target = self.target_system()
+        if isinstance(target, Coded) and (known := code_map_in_force(self.target)) is not None:
+            target.use_code_map(known)
+        return target
+
     def replay(self, name: str, *, by: str) -> Replayed:
         """Rejected rows tried again."""
         received = self.received(name)
         mapping = mapping_of(self.settings.target)
-        with alone_in(self.settings.target.site), closing(self.target_system()) as target:
+        with alone_in(self.settings.target.site), closing(self.coded_target()) as target:
             return inbound.replay_rejects(self.target, received, by=by, target=target, mapping=mapping)
 
     def roll_back(self, name: str, *, by: str, to: int) -> int:

@@ -111,6 +111,7 @@ TREE: Final[dict[str, dict[str, Callable[..., object]]]] = {
         "show": shipped.show,
         "draft": mappings.draft,
         "check": mappings.check,
+        "page": mappings.page,
     },
     "recipient": {"new": recipients.new, "show": recipients.show, "compare": recipients.compare},
     "instruction": {

@@ -1,7 +1,8 @@
-"""Verbs about systems and the plan: profile a system, draft and check its mapping, see what an instruction would take from it."""
+"""Verbs about systems and the plan: profile a system; draft, check and show its mapping; see what an instruction would take from it."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,14 +10,18 @@ import typer
 from ecluse.base.refusal import Refusal
 from ecluse.base.words import size
 from ecluse.doors.cli.options import Json, Maybe, SideName
-from ecluse.doors.cli.place import Here, here, write_new
+from ecluse.doors.cli.place import Here, here, octets_of, write_new
+from ecluse.doors.cli.watching import versions
 
 if TYPE_CHECKING:
     from ecluse.passage.preview import Preview
+    from ecluse.terms.catalogue import Catalogue
     from ecluse.terms.plan import Plan
 
-__all__ = ["check", "draft", "plan", "profile", "show_preview"]
+__all__ = ["check", "draft", "page", "plan", "profile", "show_preview"]
 
+MISTAKEN = 10
+"""The exit code of a mapping that is refused (`base.refusal.EXITS`)."""
 Side = Annotated[SideName, typer.Argument(metavar="source|target")]
 
 
@@ -81,7 +86,7 @@ def profile(ctx: typer.Context, *, side: Side = SideName.SOURCE, json: Json = Fa
 def draft(
     ctx: typer.Context, *, side: Side = SideName.SOURCE, file: Maybe = None, json: Json = False
 ) -> None:
-    """A mapping proposed from the system's profile, for a person to complete."""
+    """A mapping proposed from the system's profile, for a person to complete: each field with how sure, why, and masked samples."""
     from ecluse.terms.draft import draft_mapping
     from ecluse.terms.vocabulary import vocabulary
     from ecluse.wiring.workspace import profile_of
@@ -91,40 +96,139 @@ def draft(
     if file is not None and file.exists():
         raise Refusal("door/file-exists", where=file.name)
     found, catalogue = profile_of(place.workspace.settings.side(side.value))
-    text = draft_mapping(found, catalogue, vocabulary())
+    text = draft_mapping(found, catalogue, vocabulary(), language=voice.language)
     if file is not None:
         write_new(file, text)
     voice.result("mapping draft", file=str(file) if file else "", text="" if file else text)
     voice.line(text.rstrip("\n") if file is None else voice.phrase("written", what=file.name))
-    voice.next(f"mapping check {side.value}")
+    voice.next(f"mapping page {file}" if file else f"mapping check {side.value}")
 
 
-def check(ctx: typer.Context, *, side: Side = SideName.SOURCE, json: Json = False) -> None:
-    """Whether the mapping can be read and every table and column it names is there."""
-    from ecluse.terms.mapping import check_mapping
-    from ecluse.terms.vocabulary import vocabulary
-    from ecluse.wiring.laboratory import mapping_of, source_of
-
+def check(
+    ctx: typer.Context,
+    *,
+    what: Annotated[str, typer.Argument(metavar="source|target|FILE")] = "source",
+    against: Annotated[SideName | None, typer.Option("--against", metavar="source|target")] = None,
+    watch: Annotated[bool, typer.Option("--watch")] = False,
+    json: Json = False,
+) -> int:
+    """Whether a mapping can be read, and whether its tables and columns are there: every mistake with its line."""
     place = here(ctx, json=json)
+    if what in tuple(SideName):
+        return _checked(place, _file_of(place, what), _catalogue_of(place, what), side=what)
+    file = Path(what)
+    payload = octets_of(file)
+    catalogue = _catalogue_of(place, against.value) if against else None
+    side = against.value if against else ""
+    if not watch:
+        return _checked(place, payload, catalogue, side=side)
+    place.voice.talk(place.voice.phrase("watching", file=file.name))
+    for payload in versions(file):
+        _checked(place, payload, catalogue, side=side)
+        place.voice.line()
+    return 0
+
+
+def _file_of(place: Here, side: str) -> bytes:
+    return octets_of(place.workspace.settings.side(_side(side)).mapping)
+
+
+def _catalogue_of(place: Here, side: str) -> Catalogue:
+    from ecluse.wiring.laboratory import source_of
+
+    return source_of(place.workspace.settings.side(_side(side))).catalogue()
+
+
+def _side(name: str) -> Any:
+    return SideName(name).value
+
+
+def _checked(place: Here, payload: bytes, catalogue: Catalogue | None, *, side: str) -> int:
+    """Say what is wrong, by line, or what the mapping describes; the exit code. `catalogue` None: no system is looked at."""
+    from ecluse.terms.mapping import parse_mapping
+    from ecluse.terms.mistakes import mistakes
+    from ecluse.terms.vocabulary import vocabulary
+
     voice, language = place.voice, place.voice.language
-    system = place.workspace.settings.side(side.value)
-    mapping = mapping_of(system)
-    check_mapping(mapping, source_of(system).catalogue())
+    found = mistakes(payload, vocabulary=vocabulary(), catalogue=catalogue)
+    told = [
+        {
+            "line": one.line,
+            "where": one.where,
+            "code": one.refusal.code,
+            "message": one.refusal.message(language),
+        }
+        for one in found
+    ]
+    if found:
+        voice.result("mapping check", system="", digest="", kinds={}, mistakes=told)
+        for one in found:
+            message = voice.phrase(
+                "mistake", line=one.line, where=one.where, message=one.refusal.message(language)
+            )
+            voice.line(f"{voice.sign(good=False)} {message}", style="red")
+        voice.line(voice.phrase("mistakes", count=voice.number(len(found))))
+        return MISTAKEN
+    mapping = parse_mapping(payload, vocabulary=vocabulary())
     kinds = vocabulary().kinds
-    described = {name: (len(kind.fields), len(kinds[name].fields)) for name, kind in mapping.kinds.items()}
+    described = {
+        name: (len(kind.fields), len(kinds[name].fields), len(kind.without))
+        for name, kind in mapping.kinds.items()
+    }
     voice.result(
         "mapping check",
         system=mapping.system,
         digest=mapping.digest,
-        kinds={name: {"fields": mapped, "of": whole} for name, (mapped, whole) in described.items()},
+        kinds={name: {"fields": mapped, "of": whole} for name, (mapped, whole, _) in described.items()},
+        mistakes=[],
     )
-    voice.line(voice.phrase("mapping_fits", system=mapping.system))
+    voice.line(
+        voice.phrase("mapping_fits" if catalogue is not None else "mapping_reads", system=mapping.system)
+    )
     voice.line(mapping.digest)
     voice.table(
-        [(kinds[name].label[language], f"{mapped} / {whole}") for name, (mapped, whole) in described.items()],
+        [
+            (
+                kinds[name].label[language],
+                f"{mapped} / {whole}",
+                voice.phrase("left_why", count=left) if left else "",
+            )
+            for name, (mapped, whole, left) in described.items()
+        ],
         indent="  ",
     )
-    voice.next("codes draft" if side is SideName.SOURCE else "lock status")
+    voice.next({"source": "codes draft", "target": "lock status"}.get(side, "mapping check source"))
+    return 0
+
+
+def page(
+    ctx: typer.Context,
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE")] = None,
+    beside: Annotated[SideName | None, typer.Option("--beside", metavar="source|target")] = None,
+    json: Json = False,
+) -> None:
+    """The mapping's documentation, made from its file: one HTML page; with --beside, masked samples of a system beside each field."""
+    from ecluse.doors.pages import mapping_page
+    from ecluse.terms.mapping import parse_mapping
+    from ecluse.terms.placed import placed
+    from ecluse.terms.vocabulary import vocabulary
+    from ecluse.wiring.workspace import profile_of
+
+    place = here(ctx, json=json)
+    voice = place.voice
+    payload = octets_of(file)
+    mapping = parse_mapping(payload, vocabulary=vocabulary())
+    profile = profile_of(place.workspace.settings.side(beside.value))[0] if beside else None
+    text = mapping_page(
+        mapping, placed(payload.decode("utf-8")), language=voice.language, name=file.name, profile=profile
+    )
+    written = html or file.with_suffix(".html")
+    written.write_text(text, "utf-8")
+    voice.result("mapping page", file=str(written), digest=mapping.digest)
+    voice.line(voice.phrase("written", what=written.name))
+    voice.next(f"mapping check {file}")
 
 
 def plan(

@@ -1,4 +1,4 @@
-"""Pages for people: the report, the instruction, the agreement's check, the certificate of erasure, the sample side by side.
+"""Pages for people: the report, the instruction, the agreement's check, the certificate of erasure, the mapping, the sample side by side.
 
 Each is a pure function from values to the text of one self-contained HTML file: no script, nothing loaded from elsewhere, its own style, readable on a
 phone, on paper and by a screen reader (RGAA 4.1). They decide how things look; what is said is the subject's, and where a page is written is the
@@ -8,6 +8,7 @@ caller's, who must give a page that holds patients' values (`sample_page`) to no
 from ecluse.doors.pages.agreement import agreement_page
 from ecluse.doors.pages.certificate import certificate_page
 from ecluse.doors.pages.instruction import instruction_page
+from ecluse.doors.pages.mapping import mapping_page
 from ecluse.doors.pages.report import report_page
 from ecluse.doors.pages.sample import sample_page
 from ecluse.doors.pages.story import Story, reconciliation_of
@@ -17,6 +18,7 @@ __all__ = [
     "agreement_page",
     "certificate_page",
     "instruction_page",
+    "mapping_page",
     "reconciliation_of",
     "report_page",
     "sample_page",
