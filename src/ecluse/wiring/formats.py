@@ -64,6 +64,12 @@ def _fhir_bulk(options: Options) -> object:
     return FhirFormat(_zone(options))
 
 
+def _cda(options: Options) -> object:
+    from ecluse.adapters.connectors.cda.format import Cda
+
+    return Cda(_zone(options))
+
+
 def _table(_: Options) -> object:
     from ecluse.adapters.connectors.table.formats import TablesInFiles
 
@@ -92,6 +98,7 @@ FORMATS: Final[dict[str, Known]] = {
     "hl7v2": Known(_hl7v2, frozenset({"zone", "own"})),
     "hprim": Known(_hprim),
     "hprim-medecins": Known(_hprim_letters, written=False),
+    "cda": Known(_cda, frozenset({"zone"})),
     "fhir-bulk": Known(_fhir_bulk, frozenset({"zone"})),
     "table": Known(_table, written=False),
     "csv": Known(_csv),
@@ -104,6 +111,7 @@ MAPPINGS: Final[dict[str, tuple[str, str]]] = {
     "hl7v2": ("ecluse.adapters.connectors.hl7", "hl7v2.toml"),
     "hprim": ("ecluse.adapters.connectors.hprim", "hprim.toml"),
     "hprim-medecins": ("ecluse.adapters.connectors.hprim", "hprim-medecins.toml"),
+    "cda": ("ecluse.adapters.connectors.cda", "cda.toml"),
     "fhir-r4": ("ecluse.adapters.connectors.fhir", "fhir-r4.toml"),
     "records": ("ecluse.adapters.connectors.table", "records.toml"),
     "openelis-global2": ("ecluse.invent", "mappings/openelis-global2.toml"),

@@ -1,0 +1,1 @@
+"""CDA R2 laboratory reports (CR-BIO, level 3) as a format of files."""
