@@ -16,7 +16,7 @@ __all__ = ["LARGEST", "Piece", "counted", "pieces"]
 LARGEST: Final = 64 << 20
 """Octets of a message; a longer one is `Unread`, "too-long", in parts of this size."""
 _CHUNK: Final = 1 << 16
-_START: Final = re.compile(rb"(?<![^\r\n\x0b\x1c])(?:\xef\xbb\xbf)?(MSH|FHS|BHS|BTS|FTS)(?=[^0-9A-Za-z\s])")
+_START: Final = re.compile(rb"(?<![^\r\n\x0b\x1c])(?:\xef\xbb\xbf)?(MSH|FHS|BHS|BTS|FTS)(?=[^0-9A-Za-z \t])")
 _LONGEST_START: Final = 8
 _ENDS: Final = re.compile(rb"[\r\n\x0b\x1c]+")
 _LAST: Final = (b"\r", b"\n", b"\x0b", b"\x1c")
@@ -53,20 +53,21 @@ def pieces(stream: BinaryIO) -> Iterator[Piece]:
     head = _at_least(stream, 6)
     codec = _wide(head)
     source: _Octets = _Narrowed(stream, codec, head) if codec else _After(stream, head)
-    held, place, framed, before = b"", 0, False, b""
+    held, place, framed, before = bytearray(), 0, False, b""
     while chunk := source.read(_CHUNK):
         held += chunk
         begin = 0
         for start in [it.start() for it in _START.finditer(held, place) if it.start()]:
-            yield _piece(held[begin:start], framed=framed, codec=codec, before=before)
+            yield _piece(bytes(held[begin:start]), framed=framed, codec=codec, before=before)
             framed, before, begin = held[start - 1 : start] == b"\x0b", b"", start
-        held = held[begin:]
+        del held[:begin]
         while len(held) > LARGEST:
-            yield _too_long(held[:LARGEST], codec, before=before)
-            before, held = held[LARGEST - 1 : LARGEST], held[LARGEST:]
+            yield _too_long(bytes(held[:LARGEST]), codec, before=before)
+            before = bytes(held[LARGEST - 1 : LARGEST])
+            del held[:LARGEST]
         place = max(0, len(held) - _LONGEST_START)
     if held:
-        yield _piece(held, framed=framed, codec=codec, before=before)
+        yield _piece(bytes(held), framed=framed, codec=codec, before=before)
 
 
 def counted(octets: bytes) -> int:

@@ -226,7 +226,7 @@ def _segments(lines: list[str], d: Delimiters) -> list[Segment]:
 def _cut(piece: Piece, message: Opened) -> bool:
     """Whether a message whose last line has no end was cut: in a frame always; else where that line ends before its last required field."""
     last = message.segments[-1]
-    if piece.framed or (last.name == "line" and message.segments[0] is not last):
+    if piece.framed or last.name == "line" or (last.lines > 1 and len(last.text.rpartition("\n")[2]) < 4):
         return True
     return len(last.fields) <= _NEEDED.get(last.name, 0) or (last.name == "MSH" and len(last.fields) < 11)
 
@@ -249,5 +249,5 @@ def _units(piece: Piece) -> dict[str, int]:
 def _count_of(piece: Piece) -> int | None:
     """BTS-1 or FTS-1, or None where it does not say."""
     line = _first_line(piece.octets.removeprefix(b"\xef\xbb\xbf"))[0].decode("latin-1")
-    said = line[4:].split(line[3], 1)[0]
+    said = line[4:].split(line[3:4] or "|", 1)[0]
     return int(said) if said.isascii() and said.isdigit() else None
