@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
+FUZZ := .venv-fuzz
+# For how long each reader is fuzzed: `make fuzz SECONDS=600`.
+SECONDS ?= 60
 PIP := -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --require-hashes --no-deps --only-binary :all:
 # One process for each core, a file never split: every process starts its own database servers, and stops them.
@@ -14,7 +17,7 @@ PYTEST := $(BIN)/pytest $(addprefix --cov=src/ecluse/,$(FLOORS)) --cov-branch --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format docs bench wheel lock changelog clean
+.PHONY: help demo test check format docs bench fuzz wheel lock changelog clean
 
 help: ## Say what can be done
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r verb what; do printf '  make %-10s %s\n' "$$verb" "$$what"; done
@@ -43,6 +46,9 @@ docs: $(VENV)/.ready-dev ## Write the pages of docs/reference that come from the
 bench: $(BENCH)/.ready ## The figures of docs/reference/figures.md (long: never part of a test)
 	$(BENCH)/bin/python -m bench
 
+fuzz: $(FUZZ)/.ready ## Give each reader octets that coverage leads, SECONDS each (long: never part of a test)
+	$(FUZZ)/bin/python -m fuzz $(SECONDS)
+
 wheel: $(VENV)/.ready-dev ## Build dist/ecluse-*.whl
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
 
@@ -53,7 +59,7 @@ changelog: $(VENV)/.ready-dev ## Show what the next CHANGELOG section will say
 	$(BIN)/towncrier build --draft
 
 clean: ## Remove all that was made here, virtual environments included
-	rm -rf $(VENV) $(BENCH) build dist demo ecluse-demo .coverage .coverage.* htmlcov .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH) $(FUZZ) build dist demo ecluse-demo .coverage .coverage.* htmlcov .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # --- virtual environments: a stamp for each, older than its list only when the list changed -----------------------------
 
@@ -76,4 +82,11 @@ $(BENCH)/.ready: requirements/lock.txt requirements/bench.txt pyproject.toml
 	@echo "Installing what the benches compare with (once)"
 	@$(BENCH)/bin/python $(INSTALL) -r requirements/lock.txt -r requirements/bench.txt
 	@$(BENCH)/bin/python $(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(FUZZ)/.ready: requirements/lock.txt requirements/fuzz.txt pyproject.toml
+	@test -x $(FUZZ)/bin/python || sh house/venv.sh $(PYTHON) $(FUZZ)
+	@echo "Installing the fuzzer (once)"
+	@$(FUZZ)/bin/python $(INSTALL) -r requirements/lock.txt -r requirements/fuzz.txt
+	@$(FUZZ)/bin/python $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@

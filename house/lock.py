@@ -18,6 +18,7 @@ LISTS: Final = {
     "requirements/lock.txt": ["pyproject.toml", "requirements/lock.in"],
     "requirements/dev.txt": ["requirements/dev.in"],
     "requirements/bench.txt": ["requirements/bench.in"],
+    "requirements/fuzz.txt": ["requirements/fuzz.in"],
 }
 OPTIONS: Final = [
     "--quiet", "--generate-hashes", "--strip-extras", "--allow-unsafe", "--no-header", "--no-emit-index-url",

@@ -53,9 +53,7 @@ def test_a_damaged_dump_is_not_shown(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A quote that goes on over rows makes them part of a CREATE TABLE: the library that reads it tells nobody."""
-    damaged = (
-        HEAD + b"CREATE TABLE `PATIENT ENGINE=InnoDB;\nINSERT INTO `PATIENT` VALUES ('PATIENTMARKER');\n"
-    )
+    damaged = HEAD + b"CREATE TABLE ^ 'X;\nINSERT INTO `PATIENT` VALUES (PATIENTMARKER);\n';\n"
     with pytest.raises(Refusal), DumpSource(BytesIO(damaged), plan(), folder=tmp_path) as source:
         source.catalogue()
     out, err = capfd.readouterr()
