@@ -49,6 +49,14 @@ def test_rows_that_lack_a_column_of_the_plan_are_refused(rows: bytes, tmp_path: 
     assert refused.value.code == "source/dump-lacks"
 
 
+def test_a_dump_whose_statements_have_no_end_is_refused(tmp_path: Path) -> None:
+    """A DELIMITER that names no sign would end every statement where it begins, for ever."""
+    dump = HEAD + b"DELIMITER \nSELECT 1;\n-- Dump completed\n"
+    with pytest.raises(Refusal) as refused, DumpSource(BytesIO(dump), plan(), folder=tmp_path) as source:
+        source.catalogue()
+    assert refused.value.code == "source/dump-unreadable"
+
+
 def test_a_damaged_dump_is_not_shown(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -122,6 +122,8 @@ class Reader:
             self.finished = True
         if self.flavour == "mysql" and line[:10].upper() == b"DELIMITER ":
             self._mark = line[10:].strip()
+            if not self._mark:
+                raise Refusal("source/dump-unreadable", where=self.line, got="a DELIMITER that names none")
             return True
         return (
             not line.strip()
