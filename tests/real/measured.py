@@ -7,19 +7,47 @@ what is counted: the code that the file itself holds is the truth, hidden while 
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
+from collections.abc import Mapping as Mapping_
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ecluse.adapters.connectors.sql.address import parse_address
+from ecluse.adapters.connectors.sql.profile import Budget, profile_database
+from ecluse.adapters.invented import fill
 from ecluse.invent.catalogue import PANELS, analyses
+from ecluse.terms.catalogue import Catalogue
 from ecluse.terms.code_map import Likelihood, LocalTest, Proposer, catalogue
+from ecluse.terms.draft import draft_mapping
+from ecluse.terms.mapping import Mapping, parse_mapping
+from ecluse.terms.profile import Profile
+from ecluse.terms.vocabulary import vocabulary
+from tests import servers
 from tests.real.loinc_names import as_file, core_codes, harvested, openelis_tests
 
-__all__ = ["Found", "Proposals", "block", "proposals", "told_proposals"]
+__all__ = [
+    "INVENTED",
+    "OPENELIS",
+    "Drafted",
+    "Found",
+    "Proposals",
+    "block",
+    "drafted",
+    "invented_old",
+    "openelis",
+    "proposals",
+    "told_drafts",
+    "told_proposals",
+]
 
 ROOT: Final = Path(__file__).parents[2]
+MAPPINGS: Final = ROOT / "src" / "ecluse" / "invent" / "mappings"
+OPENELIS: Final = "OpenELIS Global 2"
+INVENTED: Final = "the invented laboratory's old system"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +164,91 @@ def told_proposals(found: Proposals) -> str:
     return "\n".join([*lines, "", rest])
 
 
+# --- drafts of mappings -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """A draft beside the mapping written by hand: its fields, those read from the same place, from another one, not found, and drafted beyond it."""
+
+    wanted: int
+    right: int
+    elsewhere: tuple[str, ...]
+    missed: tuple[str, ...]
+    beyond: tuple[str, ...]
+
+
+def drafted(profile: Profile, catalogue: Catalogue, *, truth: Path) -> Drafted:
+    """The draft compared with the mapping in `truth`: a field is right when it is read from the same column of the same table."""
+    given = _places(
+        parse_mapping(draft_mapping(profile, catalogue, vocabulary()).encode(), vocabulary=vocabulary())
+    )
+    wanted = {
+        path: place
+        for path, place in _places(parse_mapping(truth.read_bytes(), vocabulary=vocabulary())).items()
+        if place
+    }
+    right = {path for path, places in wanted.items() if given.get(path, frozenset()) & places}
+    return Drafted(
+        len(wanted),
+        len(right),
+        tuple(sorted(path for path in wanted if path in given and path not in right)),
+        tuple(sorted(path for path in wanted if path not in given)),
+        tuple(sorted(given.keys() - wanted.keys())),
+    )
+
+
+def _places(mapping: Mapping) -> dict[str, frozenset[str]]:
+    """Where each field is read: its columns with their tables; nothing for a constant, which no profile shows."""
+    return {
+        f"{kind.kind}.{name}": frozenset(
+            f"{kind.alias_table(column.alias).rpartition('.')[2]}.{column.name}" for column in reading.columns
+        )
+        for kind in mapping.kinds.values()
+        for name, reading in kind.fields.items()
+    }
+
+
+def invented_old(folder: Path) -> Drafted:
+    """The invented laboratory's old system: cryptic names, padded codes, dates as texts."""
+    file = folder / "old.db"
+    file.touch()
+    fill(f"sqlite:///{file}", patients=400, seed=7, documents=0.2)
+    found = profile_database(parse_address(f"sqlite:///{file}"), system="old", budget=Budget(rows=2000))
+    return drafted(*found, truth=MAPPINGS / "invented-old.toml")
+
+
+def openelis(folder: Path, url: str) -> Drafted:
+    """OpenELIS Global 2 with 2,000 invented patients, in the empty PostgreSQL database at `url`."""
+    for name in ("openelis_global2_3.5.sql", "example_synthetic_fill.sql"):
+        subprocess.run(
+            ["psql", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", folder / "openelis-global2" / name],
+            check=True,
+            capture_output=True,
+        )
+    found = profile_database(
+        parse_address(f"{url}?schema=clinlims"), system="openelis", budget=Budget(rows=2000)
+    )
+    return drafted(*found, truth=MAPPINGS / "openelis-global2.toml")
+
+
+def told_drafts(found: Mapping_[str, Drafted]) -> str:
+    """The figures as the manual gives them."""
+    lines = [
+        "| system | fields in the mapping by hand | right | from elsewhere | not found | drafted beyond it |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {name} | {one.wanted} | {one.right} ({one.right / one.wanted:.0%}) | {len(one.elsewhere)} | {len(one.missed)} | {len(one.beyond)} |"
+        for name, one in found.items()
+    ]
+    for name, one in found.items():
+        if one.elsewhere or one.missed:
+            differing = ", ".join(f"`{path}`" for path in (*one.elsewhere, *one.missed))
+            lines += ["", f"Not right for {name}: {differing}."]
+    return "\n".join(lines)
+
+
 # --- the pages ----------------------------------------------------------------------------------------------------------
 
 
@@ -158,6 +271,9 @@ def main() -> None:
     """Write every figure that can be measured here."""
     folder = ROOT.parent / "shared" / "data"
     write(ROOT / "docs" / "how-to" / "map-codes.md", "proposals", told_proposals(proposals(folder)))
+    with servers.postgresql() as server, server.database() as url, tempfile.TemporaryDirectory() as place:
+        found = {OPENELIS: openelis(folder, url), INVENTED: invented_old(Path(place))}
+    write(ROOT / "docs" / "how-to" / "draft-a-mapping.md", "drafts", told_drafts(found))
     sys.stdout.write("written\n")
 
 
