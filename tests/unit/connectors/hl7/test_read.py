@@ -105,7 +105,7 @@ def test_a_report_is_read_whole() -> None:
     assert found.one("specimen") == specimen
     assert found.one("result") == {
         "request": "D1", "specimen": "E1", "code": "718-7", "label": "HEMOGLOBINE", "value": "13.2", "unit": "g/dL", "range_low": "12.0",
-        "range_high": "16.0", "flag": "N A", "status": "corrected", "validator": "LEROY PAULE", "validated_at": "2024-01-15 11:00:00",
+        "range_high": "16.0", "flag": "N A", "status": "corrected", "validator": "LEROY PAULE", "validated_at": "2024-01-15 10:45:00",
         "comment": "Contrôlé\nDeux fois",
     }  # fmt: skip
 
