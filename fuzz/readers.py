@@ -1,13 +1,14 @@
 """The readers that are fuzzed, what each is given to begin with, and what is a failure.
 
 Decides for each reader the files it starts from, made by our own writers or by hand for a test, never anybody's; and what must hold of any octets
-at all. A format of messages: nothing raised, and every unit counted once. Tables and dumps: a Refusal, or nothing raised. CDA and PDF: read, or
-refused by their own word. It does not decide how octets are found (`fuzz.one`), nor for how long (`fuzz.__main__`).
+at all. A format of messages: nothing raised, and every unit counted once. Tables and dumps: a Refusal, or nothing raised. A document: opened, or said to be
+unreadable; of a PDF, whose reader has a process of its own, only time and memory. It does not decide how octets are found (`fuzz.one`), nor for how long (`fuzz.__main__`).
 """
 
 from __future__ import annotations
 
 import io
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ def readers() -> list[Reader]:
     names = sorted(path.stem for path in Path("tests/ports").glob("format_*.py"))
     messages = [_messages(name) for name in names if name.removeprefix("format_") not in TESTS_ONLY]
     tables = [_tables(ending) for ending in ("csv", "dbf", "xlsx", "parquet")]
-    return [*messages, *tables, _DUMP, _CDA, _PDF]
+    return [*messages, *tables, _DUMP, _DOCUMENT, _PDF]
 
 
 # --- formats of messages ----------------------------------------------------------------------------------------------------------------
@@ -185,26 +186,34 @@ _DUMP: Final = Reader("dump", _dump, _dumps)
 # --- documents --------------------------------------------------------------------------------------------------------------------------
 
 
-def _cda() -> Judge:
-    xml = _imported("ecluse.adapters.xml")
-    filters = _imported("ecluse.adapters.containers.cda_filter")
+class _NoPdf:
+    """A reader of PDF files that reads none: they have a fuzzer of their own, and a process of their own in the program."""
+
+    def read(self, _content: bytes) -> Any:
+        """No text."""
+        return _imported("ecluse.adapters.containers.pdf").PdfReading(None, "unreadable")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _document() -> Judge:
+    opener = _imported("ecluse.adapters.containers.opener").ContainerOpener(pdf=_NoPdf())
     allowed = _imported("ecluse.passage.containers").Allowed(
         frozenset({"patient.birth_name", "result.value"})
     )
 
     def judged(octets: bytes) -> None:
-        with suppress(xml.Malformed):
-            root = xml.parse_xml(octets)
-            if filters.is_cda(root):
-                filters.test_codes(root)
-                done = filters.filter_cda(root, allowed=allowed, inner=lambda content: (content, ""))
-                list(filters.said(root, done))
-                xml.written(root)
+        opener.open(octets, allowed=allowed)
 
     return judged
 
 
-def _cdas() -> Iterator[bytes]:
+def _documents() -> Iterator[bytes]:
+    """A CDA of level 3, rich text, plain text, and a text in base64."""
+    yield b"{\\rtf1\\ansi{\\fonttbl{\\f0 Arial;}}A jeun \\'e9\\u233 ?\\par fin}"
+    yield "Compte rendu : tout va bien, à jeun.\n".encode("cp1252")
+    yield b64encode(b"<ClinicalDocument xmlns='urn:hl7-org:v3'><title>x</title></ClinicalDocument>" * 3)
     yield (
         b'<?xml version="1.0" encoding="UTF-8"?><ClinicalDocument xmlns="urn:hl7-org:v3"><recordTarget><patientRole><id root="1.2" extension="9"/>'
         b"<patient><name><family>DURAND</family></name></patient></patientRole></recordTarget><component><structuredBody><component><section>"
@@ -213,7 +222,7 @@ def _cdas() -> Iterator[bytes]:
     )  # fmt: skip
 
 
-_CDA: Final = Reader("document-cda", _cda, _cdas)
+_DOCUMENT: Final = Reader("document", _document, _documents)
 
 
 def _pdf() -> Judge:
