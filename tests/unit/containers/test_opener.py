@@ -14,6 +14,7 @@ import pytest
 
 from ecluse.adapters.containers.opener import ContainerOpener
 from ecluse.adapters.xml import parse_xml
+from ecluse.invent.documents import pdf
 from ecluse.passage.containers import Allowed, Found
 from tests.containers import ALL, IDENTITY, MARKERS, NOBODY, cda, packed, plain_report, telling_report
 
@@ -124,6 +125,27 @@ def test_a_narrative_that_repeats_what_was_taken_out_goes_too(opener: ContainerO
         assert why == ""
         assert narrative[:15] not in found.content.decode()
         assert b'value="140"' in found.content
+
+
+def test_a_birth_date_that_goes_goes_from_sentences_too(opener: ContainerOpener) -> None:
+    """Taken out of the header, it is looked for as reports write it; named, it stays where it stands."""
+    found, why = opened(opener, cda(narrative="Sodium, patiente du 28/03/1979"))
+    assert (why, b"28/03/1979" in found.content) == ("", False)
+    found, why = opened(opener, cda(narrative="Sodium, patiente du 28/03/1979"), *IDENTITY)
+    assert (why, b"28/03/1979" in found.content) == ("", True)
+
+
+def test_a_file_that_names_who_was_taken_out_goes_too(opener: ContainerOpener) -> None:
+    """The PDF inside shows nothing of the patient that is not named, but the sampler's name, which the header says: out, and counted."""
+    inside = pdf(["Le patient A B", "Prélevé par Mme PRELEVEUSEMARK"])
+    found, why = opened(opener, cda(inside=inside), *IDENTITY)
+    assert (why, found.inside) == ("", ("pdf in cda: refused",))
+
+
+def test_a_name_that_is_named_once_may_stand_everywhere(opener: ContainerOpener) -> None:
+    """The used name is not named and equals the birth name, which is: a title with it does not refuse the document."""
+    content = cda(title="NAISSANCEMARK").replace(b"USAGEMARK", b"NAISSANCEMARK")
+    assert opened(opener, content, *IDENTITY)[1] == ""
 
 
 def test_what_is_taken_out_and_stands_elsewhere_refuses_the_document(opener: ContainerOpener) -> None:

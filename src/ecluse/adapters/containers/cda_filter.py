@@ -10,54 +10,53 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import tomllib
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
 from typing import Final
 
 from lxml import etree
 
-from ecluse.adapters.xml import Element, local, namespace
-from ecluse.passage.containers import Allowed
-from ecluse.terms.recognise import OIDS
+from ecluse.adapters.containers.cda_rules import V3, XSI, FieldRow, label, table
+from ecluse.adapters.xml import Element, local
+from ecluse.passage.containers import Allowed, Found
 from ecluse.terms.shown import shown
 
-__all__ = ["V3", "Filtered", "filter_cda", "is_cda", "label", "remarks", "said", "test_codes"]
+__all__ = ["REPEATS", "Filtered", "filter_cda", "remarks", "said", "test_codes"]
 
-V3: Final = "urn:hl7-org:v3"
-XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
 NOTE: Final = (
     " Copie filtrée par Écluse, à partir de l'original signé désigné par relatedDocument : ce que l'instruction du laboratoire ne nomme pas a été "
     "retiré. Elle n'est signée par personne. / Filtered copy of the signed original that relatedDocument names: what the laboratory's instruction "
     "does not name was taken out. Nobody signed it. "
 )
-CLINICAL: Final = frozenset({"55752-0", "29299-5", "42349-1", "10164-2", "11329-0", "46241-6", "8716-3"})
-"""LOINC codes of sections of clinical information."""
-COMMENT: Final = "48767-8"
-PROFESSIONAL: Final = "1.2.250.1.71.4.2.1"
-"""OID of the national identifiers of professionals (RPPS)."""
-THINGS: Final = frozenset({"DEV", "PRD", "SPC", "CSM", "PRC", "LOC"})
-"""Participations of devices, products, specimens, places (HL7 ParticipationType), which are nobody."""
 SHORTEST: Final = 4
 """Letters of a word that is looked for where it was not: shorter ones are everywhere."""
+REPEATS: Final = "repeats what was taken out"
 PEOPLE: Final = frozenset(
     {"recordTarget", "associatedPerson", "assignedPerson", "associatedEntity", "guardian", "subject"}
 )
 """Below these stands what is somebody's."""
 _TELLING: Final = tuple(
     f"{{{V3}}}{name}"
-    for name in ("given", "family", "name", "streetAddressLine", "streetName", "city", "telecom", "id")
+    for name in (
+        "given",
+        "family",
+        "name",
+        "streetAddressLine",
+        "streetName",
+        "city",
+        "postalCode",
+        "county",
+        "telecom",
+        "id",
+    )
 )
 ADDRESSES: Final = frozenset({"patient.address", "patient.birth_place", "prescriber.address"})
 TELEPHONES: Final = frozenset({"prescriber.phone"})
-_MOBILE: Final = re.compile(r"tel:\s*(?:0|\+?\s?33|0033)\D{0,4}[67]")
 _TOKEN: Final = re.compile(r"[^\W_](?:[\w'’@.+-]*[^\W_])?")
 
-Inner = Callable[[bytes], tuple[bytes, str]]
-"""What may leave of a file inside the document, and why none of it may ("" when it may)."""
+Inner = Callable[[bytes], tuple[Found, str]]
+"""What was found in a file inside the document, and why it may not leave ("" when it may)."""
 
 
 @dataclass(slots=True)
@@ -70,16 +69,15 @@ class Filtered:
     known: set[Element] = field(default_factory=set)
     """Elements that left under a field that is named: what they show has its owner."""
     words: set[str] = field(default_factory=set)
+    dates: set[str] = field(default_factory=set)
+    inside: list[str] = field(default_factory=list)
     lost: str = ""
 
     def repeated(self, text: str) -> bool:
-        """Whether `text` holds a word that was taken out with a person."""
+        """Whether `text` holds a word that was taken out with a person, or the birth date as a report may write it."""
+        if any(date in text for date in self.dates):
+            return True
         return not self.words.isdisjoint(token.lower() for token in _TOKEN.findall(text))
-
-
-def is_cda(root: Element) -> bool:
-    """Whether this is a clinical document of HL7 version 3."""
-    return local(root) == "ClinicalDocument" and namespace(root) == V3
 
 
 def filter_cda(root: Element, *, allowed: Allowed, inner: Inner) -> Filtered:
@@ -91,6 +89,9 @@ def filter_cda(root: Element, *, allowed: Allowed, inner: Inner) -> Filtered:
         _header(root, (), allowed, done)
         for body in bodies:
             _body(body, allowed, done)
+        done.words -= {
+            token for each in done.known for token in _words(each)
+        }  # named elsewhere, it leaves anyway
         _narratives(root, allowed, done)
     for body in bodies:
         _files(body, inner, done)
@@ -109,118 +110,35 @@ def test_codes(root: Element) -> frozenset[str]:
     )
 
 
-# --- what an element is ---------------------------------------------------------------------------------------------------------------
-
-
-def label(element: Element) -> str:
-    """The element's name, with what tells it from its brothers where the table asks."""
-    name = local(element)
-    tell = _LABELS.get(name)
-    return name if tell is None else tell(element)
-
-
-def _participant(element: Element) -> str:
-    part = element.get("typeCode", "")
-    if element.find(f"{{{V3}}}participantRole") is not None:
-        return (
-            "participant:thing"
-            if part in THINGS
-            else "participant:validator"
-            if part == "AUTHEN"
-            else "participant:person"
-        )
-    function = element.find(f"{{{V3}}}functionCode")
-    treating = part == "INF" and function is not None and function.get("code") == "PCP"
-    return f"participant:{part}:PCP" if treating else f"participant:{part}"
-
-
-def _telecom(element: Element) -> str:
-    value = element.get("value", "").strip().lower()
-    if value.startswith("mailto:"):
-        return "telecom:mssante" if "patient.mssante" in value else "telecom:mail"
-    if value.startswith("tel:"):
-        mobile = element.get("use") == "MC" or _MOBILE.match(value)
-        return "telecom:mobile" if mobile else "telecom:phone"
-    return "telecom"
-
-
-def _qualified(element: Element) -> str:
-    qualifier = element.get("qualifier")
-    return f"{local(element)}:{qualifier}" if qualifier else local(element)
-
-
-def _id(element: Element) -> str:
-    root, body = element.get("root"), any(local(above) == "component" for above in element.iterancestors())
-    return "id:ins" if root in OIDS else "id:professional" if body and root == PROFESSIONAL else "id"
-
-
-def _code_of(element: Element) -> str:
-    code = element.find(f"{{{V3}}}code")
-    return "" if code is None else code.get("code", "")
-
-
-_LABELS: Final[dict[str, Callable[[Element], str]]] = {
-    "participant": _participant,
-    "telecom": _telecom,
-    "family": _qualified,
-    "given": _qualified,
-    "id": _id,
-    "section": lambda element: "section:clinical" if _code_of(element) in CLINICAL else "section",
-    "act": lambda element: "act:comment" if _code_of(element) == COMMENT else "act",
-}
-
-
-# --- the table ------------------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Field:
-    fields: frozenset[str]
-    mask: bool
-    speech: bool
-
-
-@cache
-def _table() -> tuple[frozenset[str], frozenset[str], frozenset[str], dict[str, _Field]]:
-    text = resources.files("ecluse.adapters.containers").joinpath("cda.toml").read_text("utf-8")
-    table = tomllib.loads(text)
-    fields = {
-        at: _Field(frozenset(row["fields"]), row.get("mask", False), row.get("speech", False))
-        for row in table["field"]
-        for at in row["at"]
-    }
-    return frozenset(table["keep"]), frozenset(table["open"]), frozenset(table["gone"]), fields
-
-
 # --- the walk -------------------------------------------------------------------------------------------------------------------------
 
 
 def _header(element: Element, path: tuple[str, ...], allowed: Allowed, done: Filtered) -> None:
     """Judge each child: kept, opened, field by field, or taken out because no row names it."""
-    keep, opened, _, fields = _table()
+    rows = table()
     for child in list(element):
         where = "/".join((*path, label(child)))
-        row = fields.get(where)
+        row = rows.fields.get(where)
         if where == "component":
             continue
         if row is not None:
             _field_row(child, row, allowed, done)
-        elif where in opened:
+        elif where in rows.opened:
             had = _drop_text(child, done) or len(child)
             _header(child, (*path, label(child)), allowed, done)
             if had and not any(map(local, child)):
                 _mask(child, done)
-        elif where not in keep:
+        elif where not in rows.keep:
             _take_out(child, done)
 
 
 def _body(element: Element, allowed: Allowed, done: Filtered) -> None:
     """Taken out of the body, wherever they stand: who no field holds, and whom no field named."""
-    _, _, gone, fields = _table()
+    rows = table()
     for child in list(element):
         names = (f"**/{label(child)}", f"**/{label(element)}/{label(child)}")
-        row = next((fields[name] for name in names if name in fields), None)
-        if any(name in gone for name in names):
+        row = next((rows.fields[name] for name in names if name in rows.fields), None)
+        if any(name in rows.gone for name in names):
             _take_out(child, done)
         elif row is None:
             _body(child, allowed, done)
@@ -230,7 +148,7 @@ def _body(element: Element, allowed: Allowed, done: Filtered) -> None:
             _field_row(child, row, allowed, done)
 
 
-def _field_row(child: Element, row: _Field, allowed: Allowed, done: Filtered) -> None:
+def _field_row(child: Element, row: FieldRow, allowed: Allowed, done: Filtered) -> None:
     if row.fields <= allowed.named:
         _without_reach(child, row, done)
         done.known.update(child.iter())
@@ -241,7 +159,7 @@ def _field_row(child: Element, row: _Field, allowed: Allowed, done: Filtered) ->
         _take_out(child, done)
 
 
-def _without_reach(element: Element, row: _Field, done: Filtered) -> None:
+def _without_reach(element: Element, row: FieldRow, done: Filtered) -> None:
     """Somebody's name is named, where to find them is not: addresses and telephones go from inside what stays, unless the row holds them."""
     names = [
         name for name, fields in (("addr", ADDRESSES), ("telecom", TELEPHONES)) if not row.fields & fields
@@ -298,10 +216,26 @@ def _remember(element: Element, done: Filtered) -> None:
     for each in element.iter(*_TELLING):
         above = {local(it) for it in each.iterancestors()}
         if above & PEOPLE and not any(name.endswith("Organization") for name in above):
-            said = [each.text or "", re.sub(r"^\w+:", "", each.get("value", "")), each.get("extension", "")]
-            done.words.update(
-                token.lower() for text in said for token in _TOKEN.findall(text) if len(token) >= SHORTEST
-            )
+            done.words |= _words(each)
+    for born in element.iter(f"{{{V3}}}birthTime"):
+        done.dates |= _dates(born.get("value", ""))
+
+
+def _words(element: Element) -> set[str]:
+    """The words of an element's text, address or identifier that are long enough to be looked for."""
+    texts = (element.text or "", re.sub(r"^\w+:", "", element.get("value", "")), element.get("extension", ""))
+    return {token.lower() for text in texts for token in _TOKEN.findall(text) if len(token) >= SHORTEST}
+
+
+def _dates(stamp: str) -> set[str]:
+    """A birth date as reports write it."""
+    year, month, day = stamp[:4], stamp[4:6], stamp[6:8]
+    if len(day) < 2:
+        return set()
+    return {f"{day}{sign}{month}{sign}{year}" for sign in "/-. "} | {
+        f"{year}-{month}-{day}",
+        f"{year}{month}{day}",
+    }
 
 
 # --- narratives and files -------------------------------------------------------------------------------------------------------------
@@ -334,13 +268,15 @@ def _files(body: Element, inner: Inner, done: Filtered) -> None:
             content = base64.b64decode(packed, validate=True)
         except ValueError:
             content = b""
-        passed, why = inner(content)
+        found, why = inner(content)
+        why = why or (REPEATS if done.repeated(found.text or "") else "")
+        done.inside.append(f"{found.form} in cda: {'refused' if why else 'left'}")
         if why:
             done.lost = why if local(each.getparent()) == "nonXMLBody" else done.lost
             _mask(each, done)
             continue
-        if passed != content:
-            each.text = base64.b64encode(passed).decode()
+        if found.content != content:
+            each.text = base64.b64encode(found.content).decode()
             done.removed += 1
         done.known.add(each)
 

@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable
 from typing import Final, Self
 
-from ecluse.adapters.containers.cda_filter import filter_cda, is_cda, remarks, said, test_codes
+from ecluse.adapters.containers.cda_filter import REPEATS, filter_cda, remarks, said, test_codes
+from ecluse.adapters.containers.cda_rules import is_cda
 from ecluse.adapters.containers.pdf import PdfTexts
 from ecluse.adapters.containers.sniff import ARCHIVE, decoded, form_of, text_of
 from ecluse.adapters.xml import MOST_OCTETS, Element, Malformed, parse_xml, written
@@ -88,13 +89,9 @@ class ContainerOpener:
         return self._cda(root, content, allowed, depth)
 
     def _cda(self, root: Element, content: bytes, allowed: Allowed, depth: int) -> Found:
-        inside: list[str] = []
-
-        def inner(octets: bytes) -> tuple[bytes, str]:
+        def inner(octets: bytes) -> tuple[Found, str]:
             found = self._open(octets, allowed, depth + 1)
-            why = allowed.why_not(found)
-            inside.append(f"{found.form} in cda: {'refused' if why else 'left'}")
-            return found.content, why
+            return found, allowed.why_not(found)
 
         codes, beside = test_codes(root), remarks(root)
         done = filter_cda(root, allowed=allowed, inner=inner)
@@ -102,8 +99,8 @@ class ContainerOpener:
             return Found("cda", content, never=done.lost)
         text = "\n".join(said(root, done))
         if done.repeated(text):
-            return Found("cda", content, never="repeats what was taken out")
-        told = Found("cda", content, text, codes=codes, names_seen=True, inside=tuple(inside))
+            return Found("cda", content, never=REPEATS)
+        told = Found("cda", content, text, codes=codes, names_seen=True, inside=tuple(done.inside))
         if done.removed:
             return told._replace(content=written(root), removed=done.removed)
         return told._replace(text=f"{beside}\n{text}")
