@@ -27,6 +27,7 @@ from ecluse.adapters.connectors.fhir.bundles import (
     tagged,
     transaction,
 )
+from ecluse.adapters.connectors.fhir.codings import tell_codings
 from ecluse.adapters.connectors.fhir.elements import TYPES, Element, Moments, Row
 from ecluse.adapters.connectors.fhir.exact import as_floats, binary_of, resource_of
 from ecluse.adapters.connectors.fhir.outcomes import refused_by, said_of
@@ -37,6 +38,7 @@ from ecluse.adapters.connectors.fhir.write import check_fits, fhir_catalogue, id
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage.load import Mark, RowsRefused, TableRows
 from ecluse.terms.catalogue import Catalogue, Privilege
+from ecluse.terms.code_map import CodeMap
 
 __all__ = ["FhirServerTarget"]
 
@@ -60,6 +62,11 @@ class FhirServerTarget:
         self._moments = Moments(address.zone)
         self._standing = Standing(self.server)
         self._refused: list[tuple[frozenset[tuple[str, str]], str]] = []
+        self._code_map = CodeMap({})
+
+    def use_code_map(self, known: CodeMap) -> None:
+        """See `passage.code_map.Coded`: beside each local code, the LOINC or NABM code that a biologist chose for it in its unit."""
+        self._code_map = known
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -158,6 +165,7 @@ class FhirServerTarget:
                     {**(before.get(made_up) or {}), **row} for made_up, row in zip(some, rows, strict=True)
                 ]
                 self._standing.tell_subjects(kind, rows)
+                tell_codings(kind, rows, self._code_map)
                 for made_up, row in zip(some, rows, strict=True):
                     yield self._record(kind, made_up, row, before.get(made_up))
 

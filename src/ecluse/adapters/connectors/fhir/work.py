@@ -42,6 +42,7 @@ __all__ = [
 
 TESTS: Final = f"{BASE}/CodeSystem/local-test"
 VISIBILITIES: Final = f"{BASE}/CodeSystem/visibility"
+LOINC: Final = "http://loinc.org"
 NABM: Final = "urn:oid:1.2.250.1.213.2.7"
 CONFIDENTIALITY: Final = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 INTERPRETATIONS: Final = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
@@ -148,7 +149,8 @@ def build_result(row: Row, moments: Moments) -> Element:
         "basedOn": listed(reference("request", row.get("request"))),
         "status": RESULT_STATUS.get(row.get("status") or "", "unknown"),
         "category": LABORATORY,
-        "code": concept(coding(TESTS, local), text=row.get("label")) or unread(),
+        "code": concept(coding(TESTS, local), coding(LOINC, row.get("_coding")), text=row.get("label"))
+        or unread(),
         "subject": reference("patient", row.get("_subject")),
         "issued": moments(row.get("validated_at")),
         "performer": listed(validator and {"display": validator}),
@@ -283,10 +285,11 @@ def build_invoice(row: Row, _moments: Moments) -> Element:
         integer(row.get("quantity")),
         string(row.get("payer")),
     )
+    act, mapped = code(row.get("act")), row.get("_coding")
     return {
         "identifier": listed(identifier("invoice", row["id"])),
         "status": "billed",
-        "code": concept(coding(NABM, code(row.get("act")))) or unread(),
+        "code": concept(coding(NABM, act), coding(NABM, mapped if mapped != act else None)) or unread(),
         "subject": reference("patient", row.get("_subject")) or unread(),
         "quantity": made(value=quantity),
         "priceOverride": made(value=amount[1]) if amount and amount[0] is None else None,

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from ecluse.adapters.clock import Clock, SystemClock
 from ecluse.adapters.connectors.fhir.address import FolderAddress
+from ecluse.adapters.connectors.fhir.codings import tell_codings
 from ecluse.adapters.connectors.fhir.elements import Moments, Row, fhir_id
 from ecluse.adapters.connectors.fhir.exact import binary_of, line_of, resource_of
 from ecluse.adapters.connectors.fhir.folder import Change, Folder, Piece
@@ -33,6 +34,7 @@ from ecluse.adapters.connectors.fhir.records import (
 from ecluse.base.refusal import Refusal
 from ecluse.passage.load import Mark, RowsRefused, TableRows
 from ecluse.terms.catalogue import Catalogue, CatalogueColumn, CatalogueTable, Privilege, TypeFamily
+from ecluse.terms.code_map import CodeMap
 from ecluse.terms.mapping import Mapping as SystemMapping
 from ecluse.terms.mapping import parse_mapping
 from ecluse.terms.vocabulary import vocabulary
@@ -77,6 +79,11 @@ class FhirTarget:
         self._moments = Moments(address.zone)
         self._requests = Requests(address.path)
         self._known: dict[str, pa.Array] = {}
+        self._code_map = CodeMap({})
+
+    def use_code_map(self, known: CodeMap) -> None:
+        """See `passage.code_map.Coded`: beside each local code, the LOINC or NABM code that a biologist chose for it in its unit."""
+        self._code_map = known
 
     def close(self) -> None:
         """Nothing is held open between batches."""
@@ -158,6 +165,7 @@ class FhirTarget:
             if kind == "request":
                 told.append(requests_table(rows))
             self._tell_subjects(change, rows)
+            tell_codings(kind, rows, self._code_map)
             for row in rows:
                 octets = binary_of(row) if kind == "document" else None
                 yield (
