@@ -99,8 +99,26 @@ class Tongue:
     def reason(self, kind: str, reason: str) -> str:
         """Why a row was rejected: the field, then what was wrong with it."""
         name, colon, why = reason.rpartition(": ")
+        if name == "content":
+            return f"{self.field(kind, name)}{self.say('pages.colon')}{self._content(why)}"
         words = self.either(f"pages.reason_{why.replace('-', '_')}", why)
         return f"{self.field(kind, name)}{self.say('pages.colon')}{words}" if colon else words
+
+    def _content(self, why: str) -> str:
+        """Why a document was refused: what it holds that is not named, or why it could not be read."""
+        head, _, rest = why.partition(" ")
+        if head == "holds":
+            paths = (path.partition(".") for path in rest.split(", "))
+            return self.say(
+                "pages.reason_holds", fields=", ".join(self.field(kind, name) for kind, _, name in paths)
+            )
+        if head == "category":
+            return self.say(
+                "pages.reason_category", categories=", ".join(map(self.category, rest.split(", ")))
+            )
+        if head == "unreadable":
+            return self.say("pages.reason_unreadable", why=rest.strip("()"))
+        return self.either(f"pages.reason_{why.replace('-', '_').replace(' ', '_')}", why)
 
     # --- shapes ---------------------------------------------------------------------------------------------------------------
 

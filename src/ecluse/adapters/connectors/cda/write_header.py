@@ -40,12 +40,12 @@ def add_header(root: Element, case: Case, *, zone: ZoneInfo) -> None:
     add(
         root,
         "confidentialityCode",
-        code=_common(case, "visibility") or "N",
+        code=_shared(case, "visibility") or "N",
         codeSystem="2.16.840.1.113883.5.25",
     )
     add(root, "languageCode", code="fr-FR")
     add(root, "setId", root=ROOTS["document"], extension=said(request, "id"))
-    add(root, "versionNumber", value=_common(case, "version") or "1")
+    add(root, "versionNumber", value=_shared(case, "version") or "1")
     _patient(root, case.patient, zone)
     _author(root, moment)
     custodian = add(add(add(root, "custodian"), "assignedCustodian"), "representedCustodianOrganization")
@@ -56,7 +56,7 @@ def add_header(root: Element, case: Case, *, zone: ZoneInfo) -> None:
     if said(case.patient, "doctor") and said(case.patient, "doctor") == said(case.prescriber, "id"):
         _professional(root, case.prescriber, "INF", function="PCP")
     _order(root, request)
-    _service(root, case, zone)
+    _event(root, case, zone)
 
 
 def _moment(case: Case, zone: ZoneInfo) -> str | None:
@@ -68,7 +68,7 @@ def _told_by(case: Case) -> Iterator[Row]:
     yield from case.documents
 
 
-def _common(case: Case, name: str) -> str | None:
+def _shared(case: Case, name: str) -> str | None:
     """The value that the most of the results and documents share: it is said once, in the header."""
     values = [value for row in _told_by(case) if (value := said(row, name))]
     return max(sorted(set(values)), key=values.count) if values else None
@@ -115,8 +115,8 @@ def _author(root: Element, moment: str | None) -> None:
 def _signer(root: Element, case: Case, zone: ZoneInfo) -> None:
     """Who took responsibility: not a signature of this copy, which Écluse cannot give, but whose name the records hold."""
     who, when = (
-        _common(case, "validator") or _common(case, "signatory"),
-        _common(case, "validated_at") or _common(case, "signed_at"),
+        _shared(case, "validator") or _shared(case, "signatory"),
+        _shared(case, "validated_at") or _shared(case, "signed_at"),
     )
     if not who:
         return
@@ -152,7 +152,7 @@ def _order(root: Element, request: Row) -> None:
         add(order, "priorityCode", code=urgent, codeSystem="2.16.840.1.113883.5.7")
 
 
-def _service(root: Element, case: Case, zone: ZoneInfo) -> None:
+def _event(root: Element, case: Case, zone: ZoneInfo) -> None:
     event = add(add(root, "documentationOf"), "serviceEvent")
     add_id(event, ROOTS["request"], said(case.request, "id"))
     coded(event, "code", None)
