@@ -60,7 +60,7 @@ def medplum() -> Iterator[Medplum]:
         pytest.skip(
             "a FHIR server: node, or the npm packages of Medplum (tests/ports/fhir_servers.py), are not installed"
         )
-    command = [node, Path(__file__).parent / "medplum.mjs", MODULES, TOKEN]
+    command = [node, str(Path(__file__).parent / "medplum.mjs"), str(MODULES), TOKEN]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
