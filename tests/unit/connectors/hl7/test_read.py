@@ -336,6 +336,13 @@ def test_a_document_message_gives_documents() -> None:
     assert told(MSH.format("MDM^T02"), PID, ed("QUJD")).reasons == ["no-document-number"]
 
 
+def test_two_documents_of_one_message_are_both_counted() -> None:
+    """A second TXA begins another document; the first keeps its fate."""
+    found = told(MSH.format("MDM^T02"), PID, "TXA|1|CR|TX|||||||||A", ed("QUJD"), "TXA|2|CR|TX|||||||||B")
+    assert [it["id"] for it in found.rows("document")] == ["A"]
+    assert (found.fates["TXA", "carried"], found.fates["TXA", "not-in-vocabulary"]) == (1, 1)
+
+
 def test_a_staff_file_gives_prescribers() -> None:
     """MFN^M02: one person for each STF; MDL takes one back."""
     found = told(
@@ -357,7 +364,7 @@ def test_a_staff_file_gives_prescribers() -> None:
     [
         ((ORU, OBR, GLU), "no-patient"), ((ORU, "PID|1||^^^X^PI||DURAND", OBR, GLU), "no-patient"), ((MSH.format("ADT^A28"), "EVN|A28"), "no-patient"),
         ((ORU.replace("2.5|", "2.9|"), PID, OBR, GLU), "version"), ((ORU.replace("2.5|", "|"), PID), "version"), (("MSHA^~\\&", PID), "not-hl7"),
-        (("MSH|a^~&|", PID), "delimiters"),
+        (("MSH|a^~&|", PID), "delimiters"), (("MSH", PID), "delimiters"),
     ],
 )  # fmt: skip
 def test_a_message_that_cannot_be_read_is_kept_whole(lines: tuple[str, ...], reason: str) -> None:

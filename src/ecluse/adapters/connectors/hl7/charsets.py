@@ -28,7 +28,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9 /._-]*")
 
 def declared(header: bytes) -> list[str]:
     """The names in MSH-18 of the octets of an MSH segment, in capitals: the first is the one of plain text, others come by escape."""
-    fields = header.split(header[3:4])
+    fields = header.split(header[3:4] or b"|")
     text = fields[17].decode("latin-1") if len(fields) > 17 else ""
     return [name.strip().upper() for name in _NAME.findall(text) if name.strip()]
 

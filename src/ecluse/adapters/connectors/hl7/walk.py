@@ -309,6 +309,8 @@ class Walk:
         if not entity(fields_at(segment.fields, 12), self.d, self.manner):
             self.told.refuse(segment, "no-document-number")
             return None
+        if self.txa:
+            self._of_txa(self.txa)
         self.txa = segment
         return None
 
