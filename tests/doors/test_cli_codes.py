@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
+from importlib import resources
 from pathlib import Path
 
 import pytest
 
+from ecluse.terms.code_map import Decision, read_draft, render
 from tests.doors.conftest import Desk
 
 FILE = "code,name\n14682-9,Creatinine [Moles/volume] in Serum or Plasma\n2160-0,Creatinine [Mass/volume] in Serum or Plasma\n"
@@ -72,3 +76,34 @@ def test_the_map_is_signed_by_a_biologist_and_the_classification_beside_it(
     assert desk.json("codes", "sign", desk.file("codes.toml"), *desk.by("biologist"))["in_force"]
     acts = [entry["act"] for entry in desk.json("ledger", "show")["shown"]]
     assert acts[-2:] == ["code-map.signed", "codes.signed"]
+
+
+def test_a_whole_passage_writes_the_code_of_each_unit(desk: Desk, tmp_path: Path) -> None:
+    """Creatinine in mg/L, then in µmol/L: one local code arrives in FHIR with two LOINC codes, each by its unit, and nothing is unexplained."""
+    (tmp_path / "loinc.csv").write_text(FILE, "utf-8")
+    mapping = resources.files("ecluse.adapters.connectors.fhir").joinpath("fhir-r4.toml").read_text("utf-8")
+    (desk.home / "fhir-r4.toml").write_text(mapping, "utf-8")
+    settings = desk.home / "ecluse.toml"
+    lines = settings.read_text("utf-8").replace('"new.toml"', '"fhir-r4.toml"')
+    settings.write_text(
+        re.sub(r'"sqlite://[^"]*new\.sqlite"', f'"fhir+file://{desk.home}/fhir"', lines), "utf-8"
+    )
+    file = desk.file("code-map.toml")
+    desk.type("codes", "propose", file, "--catalogue", str(tmp_path / "loinc.csv"))
+    who = desk.people["biologist"]
+    draft = read_draft(Path(file).read_bytes())
+    for line in draft.lines:
+        if line.local.code == "CREA":
+            draft = draft.decided(
+                line.key, Decision(line.offered[0].target, who, "propriété et unité concordent")
+            )
+    Path(file).write_text(render(draft, language="fr"), "utf-8")
+    desk.type("codes", "sign", file, *desk.by("biologist"))
+    desk.sign_all()
+    desk.type("run", *desk.by("engineer"))
+    seen = set()
+    for piece in (desk.home / "fhir").glob("Observation.result.*.ndjson"):
+        for each in map(json.loads, piece.read_text("utf-8").splitlines()):
+            if each["code"]["coding"][0]["code"] == "CREA":
+                seen.add((each["valueQuantity"]["unit"], each["code"]["coding"][1]["code"]))
+    assert seen == {("mg/L", "2160-0"), ("µmol/L", "14682-9")}
