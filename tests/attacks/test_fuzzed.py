@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from io import BytesIO
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from ecluse.adapters.connectors.files.format import Unread
 from ecluse.adapters.connectors.sql.dump import DumpSource
+from ecluse.adapters.connectors.table.formats import TablesInFiles
+from ecluse.adapters.connectors.table.parquet_format import ParquetRecords
+from ecluse.adapters.connectors.table.records import columns_of
+from ecluse.adapters.connectors.table.whole import Whole
 from ecluse.base.refusal import Refusal
 from tests.ports.sources import plan
 
@@ -66,3 +74,42 @@ def test_a_damaged_dump_is_not_shown(
         source.catalogue()
     out, err = capfd.readouterr()
     assert "PATIENTMARKER" not in caplog.text + out + err
+
+
+# --- Parquet ----------------------------------------------------------------------------------------------------------------------------
+
+
+def forged(octets: bytes, *, rows: int) -> bytes:
+    """A file of four rows whose only row group says that it has many more (Thrift's compact form: field, then a number in sevens of bits)."""
+    size = int.from_bytes(octets[-8:-4], "little")
+    footer = octets[-8 - size : -8]
+    number, sevens = rows * 2, bytearray()
+    while number:
+        number, low = divmod(number, 128)
+        sevens.append(low | (128 if number else 0))
+    place = footer.rindex(b"\x16\x08") + 1
+    footer = footer[:place] + sevens + footer[place + 1 :]
+    return octets[: -8 - size] + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+
+
+def test_a_parquet_file_that_says_it_has_more_rows_is_not_believed() -> None:
+    """Room for so many rows is never asked for: the file is damaged, for the tables as for the format of our own."""
+    octets = io.BytesIO()
+    shape = pa.schema([(name, pa.string()) for name in columns_of("specimen")])
+    pq.write_table(pa.table({name: ["1", "2", "3", "4"] for name in shape.names}, schema=shape), octets)
+    lying = forged(octets.getvalue(), rows=139_697_518_201)
+    assert pq.ParquetFile(pa.BufferReader(lying)).metadata.row_group(0).num_rows == 139_697_518_201
+    (told,) = ParquetRecords().read(io.BytesIO(lying), name="1")
+    assert isinstance(told, Unread)
+    assert told.reason == "damaged"
+    with pytest.raises(Refusal) as refused:
+        TablesInFiles().catalogue([Whole(lying, "specimens.parquet")])
+    assert refused.value.code == "table/unreadable"
+
+
+def test_parentheses_without_end_are_no_table(tmp_path: Path) -> None:
+    """A CREATE TABLE nested deeper than any parser goes is one that is not understood; the dump is refused for what it lacks."""
+    dump = HEAD + b"CREATE TABLE `X` (" + b"(" * 5000 + b";\n-- Dump completed\n"
+    with pytest.raises(Refusal) as refused, DumpSource(BytesIO(dump), plan(), folder=tmp_path) as source:
+        source.catalogue()
+    assert refused.value.code == "source/dump-lacks"

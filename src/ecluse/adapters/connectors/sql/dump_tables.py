@@ -72,7 +72,7 @@ def created(statement: bytes, *, flavour: Flavour) -> tuple[str, dict[str, Catal
         tree = sqlglot.parse_one(
             statement.decode("utf-8"), read=flavour, error_level=sqlglot.ErrorLevel.RAISE
         )
-    except (SqlglotError, UnicodeDecodeError):
+    except (SqlglotError, UnicodeDecodeError, RecursionError):
         return None
     if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Schema):
         return None

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from ecluse.adapters.connectors.files.format import File, Seen, Unread
 from ecluse.adapters.connectors.table.exact import arrow_family, arrow_text
 from ecluse.adapters.connectors.table.head import ROWS, Head, column_names, refuse_others
+from ecluse.adapters.connectors.table.parquet_counts import counts_agree
 from ecluse.base.refusal import Refusal
 from ecluse.terms.catalogue import CatalogueColumn
 
@@ -61,9 +62,13 @@ class ParquetTable:
 
     def _opened(self, stream: BinaryIO) -> pq.ParquetFile:
         try:
-            return pq.ParquetFile(stream, memory_map=False, pre_buffer=False)
+            file = pq.ParquetFile(stream, memory_map=False, pre_buffer=False)
+            agreed = counts_agree(file.metadata)
         except (pa.ArrowException, OSError, ValueError):
             raise self._refused("no Parquet") from None
+        if not agreed:
+            raise self._refused("damaged Parquet")
+        return file
 
     def _refused(self, got: str) -> Refusal:
         return Refusal("table/unreadable", where=f"file {self._file.place}", got=got)

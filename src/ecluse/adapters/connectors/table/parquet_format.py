@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ecluse.adapters.connectors.files.format import Case, Fact, Row, Seen, Unread, Written
+from ecluse.adapters.connectors.table.parquet_counts import counts_agree
 from ecluse.adapters.connectors.table.records import (
     Cell,
     columns_of,
@@ -70,7 +71,10 @@ def _content(kind: str, held: list[Row]) -> bytes:
 
 def _rows(octets: bytes) -> Iterator[tuple[str, list[Cell]]]:
     try:
-        read = pq.read_table(pa.BufferReader(octets), use_threads=False)
+        file = pq.ParquetFile(pa.BufferReader(octets))
+        if not counts_agree(file.metadata):
+            raise Damaged("damaged")
+        read = file.read(use_threads=False)
         read.validate(full=True)
         names = read.schema.names
         kind = kind_of(names)
