@@ -14,7 +14,7 @@ from pathlib import Path
 from ecluse.adapters.connectors.files.format import Format
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Described:
     """One format. `samples`: whole files written by hand for the test, never anybody's: with what the format's own `write` never makes.
 
