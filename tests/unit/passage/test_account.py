@@ -157,3 +157,16 @@ def test_a_target_that_publishes_is_asked_to() -> None:
     publish(silent)
     publish(shows)
     assert asked == ["publish"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"files": None}, {"left": 1}, {"units": {"a": 1}}, {"facts": {"x": {"odd": 1}}}, {"kept": {"t": 1}}],
+)
+def test_an_account_that_cannot_be_read_is_refused(changes: dict[str, Any]) -> None:
+    """An account of another form than ours, though sealed and signed, is no account."""
+    content = {**ACCOUNT.content(), **changes}
+    if changes == {"files": None}:
+        del content["files"]
+    with pytest.raises(Refusal, match="parcel/statement-malformed"):
+        Account.of(content)
