@@ -451,6 +451,20 @@ def test_a_message_longer_than_memory_allows_is_refused_in_parts() -> None:
     assert len(found.rows("patient")) == 1
 
 
+def test_a_place_is_a_file_a_message_and_a_segment() -> None:
+    """A person finds a record by numbers, which tell nothing of it."""
+    found = told(MSH.format("ADT^A28"), PID, ORU, PID, OBR, GLU, GLU)
+    places = [(it.kind, it.place) for it in found.facts]
+    assert places == [
+        ("patient", "f:1.2"),
+        ("patient", "f:2.2"),
+        ("request", "f:2.3"),
+        ("result", "f:2.4"),
+        ("result", "f:2.5"),
+    ]
+    assert told(ORU, PID, GLU).unread[0].place == "f:1.3"
+
+
 def test_what_the_vocabulary_has_no_word_for_is_counted() -> None:
     """Appointments, vaccines: each segment, and no record."""
     found = told(MSH.format("VXU^V04"), PID, "RXA|0|1|20240115")

@@ -53,7 +53,7 @@ def named(line: str, field_separator: str) -> str:
 
 @dataclass(slots=True)
 class Told:
-    """One message. `place`: its file and number."""
+    """One message. `place`: its file and number; `at`: the number of the segment that is being read."""
 
     place: str
     d: Delimiters
@@ -61,6 +61,9 @@ class Told:
     gone: set[tuple[str, str]] = field(default_factory=set)
     fates: Counter[tuple[str, str]] = field(default_factory=Counter)
     unread: list[Unread] = field(default_factory=list)
+    at: int = 0
+    began: dict[tuple[str, str], int] = field(default_factory=dict)
+    """The segment that first told of each record."""
 
     def put(self, kind: str, name: str, row: Record) -> Record:
         """Adds what is told of a record; returns it whole."""
@@ -69,6 +72,7 @@ class Told:
             rows[name].update(row)
         else:
             rows[name] = row
+            self.began[kind, name] = self.at
         return rows[name]
 
     def count(self, segment: Segment, fate: str) -> None:
@@ -104,4 +108,5 @@ class Told:
         for kind in KINDS:
             for name, row in self.rows[kind].items():
                 row["id"] = name
-                yield Fact(kind, row, self.place, (kind, name) in self.gone)
+                place = f"{self.place}.{self.began.get((kind, name), self.at)}"
+                yield Fact(kind, row, place, (kind, name) in self.gone)

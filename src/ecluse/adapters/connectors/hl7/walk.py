@@ -61,6 +61,7 @@ class Walk:
         names = [segment.name for segment in segments]
         self.first = "SPM" in names and ("OBR" not in names or names.index("SPM") < names.index("OBR"))
         for segment in segments:
+            self.told.at = segment.number
             step = _STEPS.get(segment.name)
             if step is not None:
                 fate = step(self, segment)
