@@ -12,11 +12,14 @@ import pytest
 
 from ecluse.adapters.connectors.table.profile import Budget, profile_tables
 from ecluse.adapters.invented import fill
+from ecluse.base.refusal import Refusal
 from ecluse.terms.catalogue import Catalogue
 from ecluse.terms.draft import draft_mapping
 from ecluse.terms.mapping import check_mapping, parse_mapping
 from ecluse.terms.profile import Profile
 from ecluse.terms.vocabulary import vocabulary
+from ecluse.wiring.settings import SystemSettings
+from ecluse.wiring.workspace import profile_of
 from tests.unit.connectors.table.files import Held, files
 
 
@@ -118,3 +121,16 @@ def test_repeated_or_lacking_values_are_no_key() -> None:
         files(T__csv=b"V;W;X\n" + rows + b";1;7777777\n"), system="s", budget=Budget(rows=100)
     )
     assert catalogue.tables["T"].primary_key == ("X",)
+
+
+def test_the_workspace_profiles_a_folder_by_its_address(exported: list[Held], tmp_path: Path) -> None:
+    """`ecluse profile` on a table+file:// address is this profile; standard input, which is read once, is refused."""
+    for held in exported:
+        (tmp_path / held.name).write_bytes(held.octets)
+    found, catalogue = profile_of(SystemSettings(tmp_path, f"table+file://{tmp_path}", Path("old.toml")))
+    assert found.system == "old"
+    assert found.tables["PATIENT"].rows == 300
+    assert catalogue.tables["PATIENT"].primary_key == ("NUMPAT",)
+    with pytest.raises(Refusal) as said:
+        profile_of(SystemSettings(tmp_path, "table+file:-", Path("old.toml")))
+    assert said.value.code == "files/stream-again"

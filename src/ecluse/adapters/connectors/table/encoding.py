@@ -15,6 +15,8 @@ from typing import BinaryIO, Final, NamedTuple
 __all__ = ["KNOWN", "Encoding", "find_encoding", "octets_of", "opened_as"]
 
 BLOCK: Final = 1 << 20
+LETTERS: Final = 8 << 20
+"""Octets whose letters are looked at, from the first that is no UTF-8 on: more of them tell nothing more."""
 
 KNOWN: Final[dict[str, str]] = {
     "utf-8": "utf-8", "utf-16-le": "utf-16-le", "utf-16-be": "utf-16-be", "windows-1252": "cp1252", "iso-8859-1": "iso8859-1",
@@ -30,7 +32,7 @@ _MARKS: Final = (
 
 _SINGLE: Final = ("windows-1252", "iso-8859-15", "cp850", "macroman")
 _FRENCH: Final = frozenset("éèêëàâäîïôöùûüçœæÿÉÈÊËÀÂÄÎÏÔÖÙÛÜÇŒÆ")
-_RUN: Final = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
+_RUN: Final = re.compile(rb"[A-Za-z]?[\x80-\xff][A-Za-z\x80-\xff]*")
 _SIGNS: Final = frozenset("°µ€«»’‘“”–…§²³±×·½")
 
 
@@ -69,17 +71,18 @@ def _wide(block: bytes) -> str:
 def _narrow(stream: BinaryIO, block: bytes) -> Encoding:
     """UTF-8 if it can be; else the single-octet encoding whose letters and signs are the likeliest."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    good = bad = 0
+    good = bad = looked_at = 0
     words: Counter[bytes] = Counter()
     plain = True
     while block:
-        plain = plain and block.isascii()
         text = decoder.decode(block, final=False)
         if not text.isascii():
-            wrong = sum(1 for char in text if "\udc80" <= char <= "\udcff")
-            bad += wrong
-            good += sum(1 for char in text if char > "\x7f") - wrong
-            if wrong and len(words) < 20_000:
+            plain = False
+            known = len(text.encode("utf-8", "ignore").decode("utf-8"))
+            wrong = len(text) - known
+            bad, good = bad + wrong, good + known - len(text.encode("ascii", "ignore"))
+            if wrong and looked_at < LETTERS:
+                looked_at += len(block)
                 words.update(_RUN.findall(block))
         block = stream.read(BLOCK)
     bad += len(decoder.decode(b"", final=True))
