@@ -113,3 +113,11 @@ def test_parentheses_without_end_are_no_table(tmp_path: Path) -> None:
     with pytest.raises(Refusal) as refused, DumpSource(BytesIO(dump), plan(), folder=tmp_path) as source:
         source.catalogue()
     assert refused.value.code == "source/dump-lacks"
+
+
+def test_what_is_no_sql_at_all_is_no_table(tmp_path: Path) -> None:
+    """Of a CREATE TABLE over which the parser stumbles nothing is understood; the dump is refused for what it lacks."""
+    dump = b'PRAGMA foreign_keys=OFF;\nCREATE TABLE "X" ("Y" TEXT, T){=OFF;\nCOMMIT;\n'
+    with pytest.raises(Refusal) as refused, DumpSource(BytesIO(dump), plan(), folder=tmp_path) as source:
+        source.catalogue()
+    assert refused.value.code == "source/dump-lacks"

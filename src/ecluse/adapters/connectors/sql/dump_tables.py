@@ -72,7 +72,16 @@ def created(statement: bytes, *, flavour: Flavour) -> tuple[str, dict[str, Catal
         tree = sqlglot.parse_one(
             statement.decode("utf-8"), read=flavour, error_level=sqlglot.ErrorLevel.RAISE
         )
-    except (SqlglotError, UnicodeDecodeError, RecursionError):
+    except (
+        SqlglotError,
+        UnicodeDecodeError,
+        RecursionError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ):
+        # Of what is no SQL at all, the parser raises whatever it stumbles over.
         return None
     if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Schema):
         return None

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from ecluse.adapters.connectors.files.format import File, Seen, Unread
 from ecluse.adapters.connectors.table.exact import arrow_family, arrow_text
 from ecluse.adapters.connectors.table.head import ROWS, Head, column_names, refuse_others
-from ecluse.adapters.connectors.table.parquet_counts import counts_agree
+from ecluse.adapters.connectors.table.parquet_counts import UNREADABLE, counts_agree
 from ecluse.base.refusal import Refusal
 from ecluse.terms.catalogue import CatalogueColumn
 
@@ -57,14 +57,14 @@ class ParquetTable:
                 for batch in file.iter_batches(_WIDE if wide else ROWS, columns=raw, use_threads=False):
                     arrays = [arrow_text(batch.column(name)) for name in raw]
                     yield pa.RecordBatch.from_arrays(arrays, schema=shape)
-            except (pa.ArrowException, OSError, ValueError):
+            except UNREADABLE:
                 raise self._refused("damaged Parquet") from None
 
     def _opened(self, stream: BinaryIO) -> pq.ParquetFile:
         try:
             file = pq.ParquetFile(stream, memory_map=False, pre_buffer=False)
             agreed = counts_agree(file.metadata)
-        except (pa.ArrowException, OSError, ValueError):
+        except UNREADABLE:
             raise self._refused("no Parquet") from None
         if not agreed:
             raise self._refused("damaged Parquet")

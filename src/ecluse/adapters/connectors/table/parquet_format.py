@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ecluse.adapters.connectors.files.format import Case, Fact, Row, Seen, Unread, Written
-from ecluse.adapters.connectors.table.parquet_counts import counts_agree
+from ecluse.adapters.connectors.table.parquet_counts import UNREADABLE, counts_agree
 from ecluse.adapters.connectors.table.records import (
     Cell,
     columns_of,
@@ -29,6 +29,8 @@ from ecluse.terms.vocabulary import vocabulary
 __all__ = ["ParquetRecords"]
 
 _LONGEST = 256 << 20
+_MOST_ROWS = 1 << 24
+"""Ours hold some thousands: more are forged, and room would be made for them."""
 
 
 class ParquetRecords:
@@ -72,7 +74,7 @@ def _content(kind: str, held: list[Row]) -> bytes:
 def _rows(octets: bytes) -> Iterator[tuple[str, list[Cell]]]:
     try:
         file = pq.ParquetFile(pa.BufferReader(octets))
-        if not counts_agree(file.metadata):
+        if not counts_agree(file.metadata) or file.metadata.num_rows > _MOST_ROWS:
             raise Damaged("damaged")
         read = file.read(use_threads=False)
         read.validate(full=True)
@@ -83,5 +85,5 @@ def _rows(octets: bytes) -> Iterator[tuple[str, list[Cell]]]:
         for batch in read.to_batches(max_chunksize=1_024):
             for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 yield kind, list(cells)
-    except (pa.ArrowException, OSError, ValueError, TypeError, MemoryError):
+    except UNREADABLE:
         raise Damaged("damaged") from None
