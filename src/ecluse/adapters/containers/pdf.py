@@ -75,6 +75,7 @@ class PdfTexts:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 cwd="/",
+                env={},  # what reads a hostile file is told nothing
                 close_fds=True,
                 bufsize=0,
             )
