@@ -408,3 +408,8 @@ def test_a_contained_resource_is_called_by_its_holder() -> None:
     found = records(bundle(request, tube))
     assert found["request", "s"]["patient"] == found["request", "t"]["patient"] == "s.p"
     assert ("patient", "s.p") in found
+
+
+def test_octets_that_a_server_no_longer_has_are_counted() -> None:
+    """A null where the octets were is how a live server's reader says that they are gone: the line is set aside, with that reason."""
+    assert refusals({"resourceType": "Binary", "id": "b", "data": None}) == ["gone"]

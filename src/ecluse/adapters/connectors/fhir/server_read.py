@@ -117,6 +117,7 @@ class ServerFile:
             answer = self._server.read(f"Binary/{made_up}", where="Binary")
             said = octets_of(answer)
             if said is None:
+                yield encode({"resourceType": "Binary", "id": made_up, "data": None}).encode() + b"\n"
                 continue
             owner = answer.element().get("securityContext") if answer.fhir else None
             resource = {"resourceType": "Binary", "id": made_up, "data": said}

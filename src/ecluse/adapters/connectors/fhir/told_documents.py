@@ -125,7 +125,12 @@ def _signatory(people: list[Element], scope: Scope) -> str | None:
 
 
 def _binary(resource: Element, scope: Scope, _claims: Claims) -> Iterator[Told]:
-    """Octets complete the document of their own id, or, of ours, that of the identifier beside them."""
+    """Octets complete the document of their own id, or, of ours, that of the identifier beside them.
+
+    `data` that is null is no FHIR: so `server_read` says that the server has the octets no longer, for the account to tell.
+    """
+    if "data" in resource and resource["data"] is None:
+        raise Odd("gone")
     owner = inner(inner(resource, "securityContext"), "identifier")
     ours = text(owner, "value") if owner.get("system") == f"{BASE}/id/document" else None
     content = octets(resource, "data")
