@@ -13,7 +13,7 @@ INSTALL := $(PIP) install --require-hashes --no-deps --only-binary :all:
 # One process for each core, a file never split: every process starts its own database servers, and stops them.
 WORKERS ?= 2
 FLOORS := base proof people terms passage inspection
-PYTEST := $(BIN)/pytest $(addprefix --cov=src/ecluse/,$(FLOORS)) --cov-branch --cov-fail-under=95 --cov-report=term:skip-covered
+PYTEST := $(BIN)/pytest $(addprefix --cov=src/ecluse/,$(FLOORS)) --cov-branch --cov-fail-under=100 --cov-report=term:skip-covered
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
