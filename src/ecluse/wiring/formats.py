@@ -113,6 +113,7 @@ MAPPINGS: Final[dict[str, tuple[str, str]]] = {
     "hprim-medecins": ("ecluse.adapters.connectors.hprim", "hprim-medecins.toml"),
     "cda": ("ecluse.adapters.connectors.cda", "cda.toml"),
     "fhir-r4": ("ecluse.adapters.connectors.fhir", "fhir-r4.toml"),
+    "gnuhealth": ("ecluse.adapters.connectors.gnuhealth", "gnuhealth.toml"),
     "records": ("ecluse.adapters.connectors.table", "records.toml"),
     "openelis-global2": ("ecluse.invent", "mappings/openelis-global2.toml"),
     "invented-old": ("ecluse.invent", "mappings/invented-old.toml"),

@@ -11,14 +11,18 @@ from ecluse.passage.extract import Source
 from ecluse.passage.load import Target
 from ecluse.wiring.fhir import FHIR, check_fhir, fhir_source, fhir_target
 from ecluse.wiring.formats import format_of, writable
+from ecluse.wiring.gnuhealth import SCHEMES as GNUHEALTH
+from ecluse.wiring.gnuhealth import check_gnuhealth, gnuhealth_source, gnuhealth_target
 
 __all__ = ["check_address", "open_source", "open_target"]
 
 
 def check_address(url: str) -> None:
-    """An address that can be read, of a system that is known, and that shows no password. Raises Refusal `address/...`, `files/...`."""
+    """An address that can be read, of a system that is known, and that shows no password. Raises Refusal `address/...`, `files/...`, `fhir/...`, `gnuhealth/...`."""
     if url.startswith(FHIR):
         check_fhir(url)
+    elif url.startswith(GNUHEALTH):
+        check_gnuhealth(url)
     elif format_named(url):
         format_of(parse_files(url))
     else:
@@ -32,6 +36,8 @@ def open_source(url: str, *, password_file: Path | None = None, scratch: Path | 
     """
     if url.startswith(FHIR):
         return fhir_source(url, token_file=password_file, scratch=scratch)
+    if url.startswith(GNUHEALTH):
+        return gnuhealth_source(url, password_file=password_file, scratch=scratch)
     if format_named(url):
         return _files_source(url, scratch)
     address = _address(url, password_file)
@@ -52,6 +58,8 @@ def open_target(url: str, *, password_file: Path | None = None) -> Target:
     """The system at `url` as a target. Raises as `open_source`."""
     if url.startswith(FHIR):
         return fhir_target(url, token_file=password_file)
+    if url.startswith(GNUHEALTH):
+        return gnuhealth_target(url, password_file=password_file)
     if format_named(url):
         from ecluse.adapters.connectors.files.target import FilesTarget
 
