@@ -15,7 +15,7 @@ from typing import Final
 
 from ecluse.base.refusal import EXITS, rules
 from ecluse.base.words import say
-from ecluse.inspection import evidence
+from ecluse.inspection import archive, evidence
 from ecluse.passage import migration
 from ecluse.proof import bundle, trust
 from ecluse.terms.vocabulary import vocabulary
@@ -204,12 +204,26 @@ def verification() -> str:
         "When one of the steps 1 to 5 is not OK, nothing that the ledger tells is judged and the later steps are SKIPPED. An entry whose body was"
         " forgotten at the end of its retention is counted by step 5 and passed over by the steps that need it; step 7 is KO when it was an act"
         " judged here, less than 183 days before the newest entry, since a body taken out of the bundle looks the same.",
+        "## Archive\n\nAn archive that a laboratory keeps is judged by steps of its own; those of the evidence beside it are all run within the second.\n\n"
+        + table(("Step", "Name", "English", "Français", "KO unless"), _archive_lines()),
         f"## Bundle\n\n```text\n{layout}\n```\n\nOther names, links, names given twice, files too large and files that would unpack to hundreds"
         " of times their size are refused before they are read. Nothing is unpacked onto the disk. Key ids in envelopes are hints and are not"
         " believed; people's names, where the laboratory chose to give them, are not signed.",
         f"## Policy\n\n```text\n{policy}\n```\n\nThe laboratory hands it over by another way than the bundle."
         " Without it, the bundle's own policy and roots are used, and the output says that the bundle is only shown to agree with itself.",
     )
+
+
+def _archive_lines() -> list[tuple[object, ...]]:
+    return [
+        (
+            number,
+            f"`{name}`",
+            *(say(f"verify.step_{name.replace(' ', '_')}", language) for language in ("en", "fr")),
+            sentence(verb.__doc__ or ""),
+        )
+        for number, (name, verb) in enumerate(archive.STEPS, start=1)
+    ]
 
 
 def guarantees(stories: Path = ROOT / "tests" / "stories") -> str:

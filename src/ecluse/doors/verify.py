@@ -1,6 +1,6 @@
-"""`ecluse-verify`: anyone checks a bundle of evidence offline, with Python and the library cryptography alone.
+"""`ecluse-verify`: anyone checks a bundle of evidence, or an archive, offline, with Python and the library cryptography alone.
 
-    ecluse-verify BUNDLE [--policy FILE] [--language fr|en] [--json]
+    ecluse-verify BUNDLE|ARCHIVE [--policy FILE] [--language fr|en] [--json]
 
 Parses the command, calls one verb, and writes its steps. It decides nothing about evidence: `inspection.evidence` does. Exit 0 when no step is KO, 9 when one is.
 """
@@ -17,7 +17,9 @@ from typing import Final, TextIO
 
 from ecluse.base.refusal import Refusal
 from ecluse.base.words import LANGUAGES, say
+from ecluse.inspection.archive import Unsealing, verify_archive
 from ecluse.inspection.evidence import holds, verify_bundle
+from ecluse.proof.archive import is_archive
 from ecluse.proof.bundle import open_bundle
 from ecluse.proof.evidence import KO, OK, SKIPPED, Step
 from ecluse.proof.trust import Trust
@@ -37,11 +39,18 @@ def verify(
     language: str = "en",
     as_json: bool = False,
     out: TextIO | None = None,
+    unsealing: Unsealing | None = None,
 ) -> int:
-    """Verify the bundle at `place`, write the numbered steps to `out` (standard output); the exit code. Raises Refusal `bundle/...` for what is no bundle."""
+    """Verify the bundle or the archive at `place`, write the numbered steps to `out` (standard output); the exit code.
+
+    `unsealing`: what opens an archive's seal, for who holds its key; without it the contents stay sealed. Raises Refusal `bundle/...` for what is neither.
+    """
     trust = None if policy is None else Trust.parse(_policy(policy))
-    with open_bundle(place) as bundle:
-        steps = verify_bundle(bundle, trust=trust)
+    if is_archive(place):
+        steps = verify_archive(place, trust=trust, unsealing=unsealing)
+    else:
+        with open_bundle(place) as bundle:
+            steps = verify_bundle(bundle, trust=trust)
     out = out or sys.stdout
     if as_json:
         out.write(_as_json(steps, trusted=trust is not None, language=language) + "\n")

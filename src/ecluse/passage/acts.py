@@ -9,6 +9,7 @@ from typing import Final
 
 __all__ = [
     "AGREEMENT_SIGNED",
+    "ARCHIVE_MADE",
     "CODES_SIGNED",
     "CODE_MAP_SIGNED",
     "DUMP_STATED",
@@ -32,5 +33,6 @@ RECIPIENT_COMPARED: Final = "recipient.compared"
 RECONCILIATION_SIGNED: Final = "reconciliation.signed"
 SAMPLE_COMPARED: Final = "sample.compared"
 DUMP_STATED: Final = "dump.stated"
+ARCHIVE_MADE: Final = "archive.made"
 KEY_DESTROYED: Final = "key.destroyed"
 KEY_RESURRECTED: Final = "key.resurrected"

@@ -47,6 +47,7 @@ from ecluse.terms.vocabulary import vocabulary
 __all__ = [
     "Received",
     "accept",
+    "compare_target",
     "hand_over",
     "load",
     "measure",
@@ -236,19 +237,7 @@ def reconcile_target(
     """Hold what was read back against the source's statement; the result is signed by this site's agent and noted, good or bad."""
     check_may(site.known(by).person, Permission.RECONCILE)
     _in_state(site, received.name, Act.RECONCILE, MigrationState.LOADED)
-    rejected: dict[str, Tally] = {}
-    reasons: dict[str, Counter[str]] = {}
-    for kind, rows in _still_rejected(site, received):
-        rejected.setdefault(kind, Tally()).add(checksum.sums(rows, salts=received.statement.salts))
-        reasons.setdefault(kind, Counter()).update(rows.column(REASON).to_pylist())
-    result = reconcile(
-        received.statement,
-        target=held,
-        before=_read_before(site, received),
-        rejected=rejected,
-        reasons=reasons,
-        method=checksum.method,
-    )
+    result = compare_target(site, received, held=held, checksum=checksum)
     payload = result.encode()
     envelope = sign_document(payload, type="reconciliation", keys=[site.agent])
     verified = verify_document(envelope, type="reconciliation", keys={site.agent.key_id: site.agent.public})
@@ -260,6 +249,25 @@ def reconcile_target(
     }
     site.record(RECONCILIATION_SIGNED, by=by, subject=received.name, body=body)
     return result
+
+
+def compare_target(
+    site: Site, received: Received, *, held: Mapping[str, Side], checksum: Checksum
+) -> Reconciliation:
+    """Hold what was read back against the source's statement; nothing is signed and nothing noted."""
+    rejected: dict[str, Tally] = {}
+    reasons: dict[str, Counter[str]] = {}
+    for kind, rows in _still_rejected(site, received):
+        rejected.setdefault(kind, Tally()).add(checksum.sums(rows, salts=received.statement.salts))
+        reasons.setdefault(kind, Counter()).update(rows.column(REASON).to_pylist())
+    return reconcile(
+        received.statement,
+        target=held,
+        before=_read_before(site, received),
+        rejected=rejected,
+        reasons=reasons,
+        method=checksum.method,
+    )
 
 
 def accept(site: Site, name: str, *, by: str, key: SigningKey) -> str:

@@ -1,7 +1,7 @@
 """Seal (« sceller »): turn octets into an age file that only its recipients can open.
 
 Recipients are hybrid (ML-KEM-768 with X25519: safe as long as one of the two stands) or one passphrase alone. There is no classic
-recipient here: a file recorded today must not be readable by tomorrow's machine. This module decides who a file is sealed to;
+recipient here: a file recorded today must not be readable by tomorrow's machine (`classic` has one, for a laboratory's own archive). This module decides who a file is sealed to;
 it cannot open one, and never imports `unseal`, so that the exchange can be shown to hold no way in.
 """
 
@@ -11,7 +11,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
@@ -23,7 +23,7 @@ from ecluse.base.refusal import Refusal
 from ecluse.proof import agefile, bech32
 from ecluse.proof.agefile import Stanza
 
-__all__ = ["DEFAULT_WORK_FACTOR", "PassphraseRecipient", "Recipient", "Sealed", "seal"]
+__all__ = ["DEFAULT_WORK_FACTOR", "PassphraseRecipient", "Recipient", "Sealed", "Wrapping", "seal"]
 
 DEFAULT_WORK_FACTOR: Final = 17
 """log2 of the scrypt cost: 128 MiB and about half a second in 2026."""
@@ -32,6 +32,14 @@ _NAME: Final = "age1pq"
 _MLKEM: Final = 1184
 _PUBLIC: Final = _MLKEM + 32
 _ENCAPSULATED: Final = 1120
+
+
+class Wrapping(Protocol):
+    """Whoever a file can be sealed to."""
+
+    def wrap(self, file_key: bytes) -> Stanza:
+        """The stanza from which they recover `file_key`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +112,7 @@ class Sealed:
     sha256: str
 
 
-def seal(plain: Iterable[bytes], *, to: Sequence[Recipient | PassphraseRecipient], out: BinaryIO) -> Sealed:
+def seal(plain: Iterable[bytes], *, to: Sequence[Wrapping], out: BinaryIO) -> Sealed:
     """Seals the octets of `plain`, cut anywhere, to every recipient of `to`, writing `out` as it goes (64 KiB held at a time).
 
     Raises Refusal `seal/no-recipient` when `to` is empty, `seal/passphrase-not-alone` when a passphrase has company. If `plain` raises, what

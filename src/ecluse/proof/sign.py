@@ -38,6 +38,7 @@ _WRITTEN_BY_MACHINES: Final = (
     "keycert",
     "revocation",
     "statement",
+    "archive",
 )
 
 DOCUMENT_TYPES: Final[Mapping[str, str]] = {

@@ -28,7 +28,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "look": ("lock", "plan"),
     "carry": ("run", "extract", "deposit", "hand-over", "load", "rejects", "rollback"),
     "compare": ("reconcile", "sample", "accept", "erase"),
-    "prove": ("report", "bundle", "verify", "ledger"),
+    "prove": ("report", "bundle", "verify", "ledger", "archive"),
 }
 """The verbs as `ecluse --help` lists them."""
 

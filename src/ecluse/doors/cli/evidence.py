@@ -243,15 +243,25 @@ def verify(
     *,
     bundle_place: Annotated[Path, typer.Argument(metavar="BUNDLE")],
     policy: Annotated[Path | None, typer.Option("--policy", metavar="FILE")] = None,
+    identity: Annotated[Path | None, typer.Option("--identity", metavar="FILE")] = None,
     json: Json = False,
 ) -> int:
-    """Verify a bundle offline, in numbered steps, each OK, KO or SKIPPED."""
+    """Verify a bundle or an archive offline, in numbered steps, each OK, KO or SKIPPED."""
     import sys
 
+    from ecluse.doors.cli.archive import unsealing_of
     from ecluse.doors.verify import verify as verified
 
     voice = here(ctx, json=json).voice
-    code = verified(bundle_place, policy=policy, language=voice.language, as_json=json, out=sys.stdout)
+    opened = unsealing_of(identity) if identity else None
+    code = verified(
+        bundle_place,
+        policy=policy,
+        language=voice.language,
+        as_json=json,
+        out=sys.stdout,
+        unsealing=opened,
+    )
     sys.stdout.flush()
     voice.next(f"verify {bundle_place} --policy FILE" if policy is None else "ledger show")
     return code
