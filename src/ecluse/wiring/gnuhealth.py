@@ -28,6 +28,7 @@ def gnuhealth_source(url: str, *, password_file: Path | None = None, scratch: Pa
 
 def gnuhealth_target(url: str, *, password_file: Path | None = None) -> Target:
     """The GNU Health at `url`. Raises as `gnuhealth_source`."""
+    from ecluse.adapters.connectors.gnuhealth.server import Server
     from ecluse.adapters.connectors.gnuhealth.target import GnuHealthTarget
 
-    return GnuHealthTarget(parse_gnuhealth(url).entered(password_file))
+    return GnuHealthTarget(Server(parse_gnuhealth(url).entered(password_file), side="target"))

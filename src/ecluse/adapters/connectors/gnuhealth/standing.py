@@ -13,7 +13,7 @@ from ecluse.adapters.connectors.gnuhealth.progress import Begun
 from ecluse.adapters.connectors.gnuhealth.server import Server, Values
 from ecluse.adapters.connectors.gnuhealth.told import LINE_NOTE, PRESCRIBER, STATE_NOTE
 
-__all__ = ["MODELS", "remove", "standing", "take_back", "units"]
+__all__ = ["MODELS", "remove", "standing", "take_back", "taken", "units"]
 
 LINE: Final = "gnuhealth.lab.test.critearea"
 ORDER: Final = "gnuhealth.patient.lab.test"
@@ -30,6 +30,11 @@ MODELS: Final[Mapping[str, tuple[str, ...]]] = {
 def standing(server: Server, kind: str, ids: Sequence[str]) -> dict[str, int]:
     """Those of `ids` that are there, with the number of their record in GNU Health: of the professional, patient, report or line."""
     return _FOUND[kind](server, ids)
+
+
+def taken(server: Server, kind: str, ids: Sequence[str]) -> bool:
+    """Whether one of these numbers is anybody's already: a PUID is unique among all parties, whatever they are."""
+    return bool(standing(server, kind, ids) or (kind == "patient" and _people(server, ids)))
 
 
 def remove(server: Server, kind: str, ids: Sequence[str]) -> None:

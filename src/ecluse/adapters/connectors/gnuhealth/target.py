@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
-from ecluse.adapters.connectors.gnuhealth.address import GnuHealthAddress
 from ecluse.adapters.connectors.gnuhealth.made import Makers, Row
 from ecluse.adapters.connectors.gnuhealth.progress import Begun, Progress
 from ecluse.adapters.connectors.gnuhealth.server import Server
-from ecluse.adapters.connectors.gnuhealth.standing import MODELS, remove, standing, take_back
+from ecluse.adapters.connectors.gnuhealth.standing import MODELS, remove, take_back, taken
 from ecluse.adapters.connectors.gnuhealth.tables import gnuhealth_catalogue
 from ecluse.adapters.connectors.gnuhealth.values import Unfit
 from ecluse.base.refusal import Refusal
@@ -28,10 +27,10 @@ AT_ONCE: Final = 200
 
 
 class GnuHealthTarget:
-    """A `passage.load.Target` in the GNU Health at `address`."""
+    """A `passage.load.Target` in the GNU Health of `server`."""
 
-    def __init__(self, address: GnuHealthAddress) -> None:
-        self.server = Server(address, side="target")
+    def __init__(self, server: Server) -> None:
+        self.server = server
         self._makers = Makers(self.server)
         self._refused: dict[tuple[str, str], str] = {}
 
@@ -115,7 +114,7 @@ class GnuHealthTarget:
         for made_up, row in zip(ids, rows, strict=True):
             if reason := self._refused.get((kind, made_up)) or self._unfit(kind, row):
                 self._refuse(kind, (made_up,), reason)
-        if len(set(ids)) != len(ids) or standing(self.server, kind, ids):
+        if len(set(ids)) != len(ids) or taken(self.server, kind, ids):
             raise RowsRefused("target/rows-refused", where=kind, reason="unique")
         return [
             (kind, tuple(ids[start : start + AT_ONCE]), rows[start : start + AT_ONCE])
