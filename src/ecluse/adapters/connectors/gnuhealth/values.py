@@ -56,8 +56,12 @@ def day_of(value: Any) -> str | None:
 def moment(text: str, zone: ZoneInfo) -> dict[str, Any]:
     """A moment of the laboratory's time, in UTC. Raises Unfit for one that a change of the hour leaves out, or tells twice and this is the second."""
     local = datetime.fromisoformat(text)
-    there = local.replace(tzinfo=zone).astimezone(UTC)
-    if there.astimezone(zone).replace(tzinfo=None) != local:
+    try:
+        there = local.replace(tzinfo=zone).astimezone(UTC)
+        back = there.astimezone(zone).replace(tzinfo=None)
+    except OverflowError:
+        raise Unfit("type") from None
+    if back != local:
         raise Unfit("type")
     return {"__class__": "datetime", **_parts(there, "year month day hour minute second microsecond")}
 
