@@ -15,6 +15,7 @@ its first day on, so that the newest covers all that the key ever signed.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import tomllib
 from dataclasses import dataclass
@@ -107,6 +108,19 @@ class SiteFolder:
         """The machine's key, opened with the keystore."""
         with (self.path / "agent.age").open("rb") as file:
             return SigningKey.from_seed(b"".join(unseal(file, identities=[self.keystore.identity(_AGENT)])))
+
+    @property
+    def has_agent(self) -> bool:
+        """Whether the machine's key was made."""
+        return (self.path / "agent.age").is_file()
+
+    def secret_of_ids(self) -> bytes:
+        """What keys the ids made for records that have none (`Manner.secret` of HL7): 32 octets, the same as long as the machine's key is.
+
+        A deterministic signature (RFC 8032) over a text that is never published serves as the secret, as for the salts of checksums: there is no
+        file of its own to lose, and whoever holds the ids but not the key cannot try every INS against them.
+        """
+        return hashlib.sha256(self.agent().sign(b"ecluse/ids/v1")).digest()
 
     def agent_key(self, *, root: VerifyKey, at: datetime) -> VerifyKey:
         """The agent's public key as its root certified it last. Raises Refusal `key/cert-expired`, `key/cert-early`, `settings/site-absent`."""

@@ -8,17 +8,34 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import Final, cast
+from secrets import token_bytes
+from typing import Final, Protocol, cast, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from ecluse.adapters.connectors.files.address import FilesAddress
 from ecluse.adapters.connectors.files.format import Format, Tables
 from ecluse.base.refusal import Refusal
 
-__all__ = ["FORMATS", "MAPPINGS", "format_of", "shipped_mapping", "writable"]
+__all__ = ["FORMATS", "MAPPINGS", "Secret", "format_of", "shipped_mapping", "unheld", "writable"]
 
 Options = Mapping[str, str]
+Secret = Callable[[], bytes]
+"""Gives what keys the ids that a format makes: asked only where one does."""
 ZONE: Final = "Europe/Paris"
+
+
+def unheld() -> bytes:
+    """Where no site is at hand: a secret of this once, so that no id made can be tried against anybody's list of numbers."""
+    return token_bytes(32)
+
+
+@runtime_checkable
+class Keyed(Protocol):
+    """A format that makes ids of what it reads (an INS, a name and a birth date) for records that have none."""
+
+    def keyed(self, secret: bytes) -> Keyed:
+        """The format whose ids nobody makes without the secret."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +139,16 @@ MAPPINGS: Final[dict[str, tuple[str, str]]] = {
 """The mappings that ship, by name: the folder of modules it stands in, and the file."""
 
 
-def format_of(address: FilesAddress) -> Format | Tables:
-    """The format of an address. Raises Refusal `files/format-unknown`, `files/option-unknown`, `files/option-unreadable`."""
+def format_of(address: FilesAddress, *, secret: Secret = unheld) -> Format | Tables:
+    """The format of an address, its made ids keyed. Raises Refusal `files/format-unknown`, `files/option-unknown`, `files/option-unreadable`."""
     known = _known(address)
     unknown = sorted(address.options.keys() - known.options)
     if unknown:
         listed = ", ".join(sorted(known.options)) or "-"
         raise Refusal("files/option-unknown", where=address.format, got=unknown[0], known=listed)
     # Each format passes the contract suite; its own module's types are not needed here, and would import it.
-    return cast("Format | Tables", known.make(address.options))
+    made = known.make(address.options)
+    return cast("Format | Tables", made.keyed(secret()) if isinstance(made, Keyed) else made)
 
 
 def writable(address: FilesAddress) -> Format:

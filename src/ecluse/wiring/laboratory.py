@@ -27,6 +27,7 @@ from ecluse.proof.witness import Witness
 from ecluse.terms.mapping import Mapping, parse_mapping
 from ecluse.terms.vocabulary import vocabulary
 from ecluse.wiring.folders import SiteFolder
+from ecluse.wiring.formats import unheld
 from ecluse.wiring.settings import Settings, Side, SystemSettings
 from ecluse.wiring.systems import open_source, open_target
 
@@ -107,8 +108,10 @@ def mapping_of(system: SystemSettings) -> Mapping:
 
 def source_of(system: SystemSettings) -> Source:
     """The system as a source, not yet connected."""
+    folder = SiteFolder(system.site)
     scratch = system.site if system.site.is_dir() else None
-    return open_source(system.url, password_file=system.password_file, scratch=scratch)
+    secret = folder.secret_of_ids if folder.has_agent else unheld
+    return open_source(system.url, password_file=system.password_file, scratch=scratch, secret=secret)
 
 
 def target_of(system: SystemSettings) -> Target:

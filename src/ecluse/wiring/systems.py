@@ -10,7 +10,7 @@ from ecluse.adapters.connectors.sql.address import Address, parse_address, passw
 from ecluse.passage.extract import Source
 from ecluse.passage.load import Target
 from ecluse.wiring.fhir import FHIR, check_fhir, fhir_source, fhir_target
-from ecluse.wiring.formats import format_of, writable
+from ecluse.wiring.formats import Secret, format_of, unheld, writable
 from ecluse.wiring.gnuhealth import SCHEMES as GNUHEALTH
 from ecluse.wiring.gnuhealth import check_gnuhealth, gnuhealth_source, gnuhealth_target
 
@@ -29,17 +29,20 @@ def check_address(url: str) -> None:
         _address(url, None)
 
 
-def open_source(url: str, *, password_file: Path | None = None, scratch: Path | None = None) -> Source:
+def open_source(
+    url: str, *, password_file: Path | None = None, scratch: Path | None = None, secret: Secret = unheld
+) -> Source:
     """The system at `url` as a source. Raises Refusal `address/...`, `files/...`, Fault `address/not-reached` when used.
 
-    `scratch`: the folder in which an encrypted scratch may lie, for what must be read whole before it answers.
+    `scratch`: the folder in which an encrypted scratch may lie, for what must be read whole before it answers. `secret`: gives what keys the ids
+    made for records that have none.
     """
     if url.startswith(FHIR):
         return fhir_source(url, token_file=password_file, scratch=scratch)
     if url.startswith(GNUHEALTH):
         return gnuhealth_source(url, password_file=password_file, scratch=scratch)
     if format_named(url):
-        return _files_source(url, scratch)
+        return _files_source(url, scratch, secret)
     address = _address(url, password_file)
     if address.dialect == "sqlite":
         from ecluse.adapters.connectors.sql.read_sqlite import SqliteSource
@@ -81,13 +84,13 @@ def open_target(url: str, *, password_file: Path | None = None) -> Target:
     return MariadbTarget(address)
 
 
-def _files_source(url: str, scratch: Path | None) -> Source:
+def _files_source(url: str, scratch: Path | None, secret: Secret) -> Source:
     from ecluse.adapters.connectors.files.folder import one_stream
     from ecluse.adapters.connectors.files.source import FilesSource
     from ecluse.adapters.connectors.files.target import published
 
     place = parse_files(url)
-    fmt, path = format_of(place), place.path
+    fmt, path = format_of(place, secret=secret), place.path
     if path is None:
         return FilesSource(fmt, lambda: one_stream(sys.stdin.buffer), scratch=scratch)
     return FilesSource(fmt, lambda: published(path), scratch=scratch)

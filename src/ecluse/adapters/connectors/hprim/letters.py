@@ -44,15 +44,20 @@ _MAPPING: Final = files(__package__).joinpath("hprim-medecins.toml").read_text("
 
 @dataclass(frozen=True, slots=True)
 class HprimLetters:
-    """Implements `files.format.Format`, except that nothing can be written: every record is unfit, and `write` refuses."""
+    """Implements `files.format.Format`, except that nothing can be written: every record is unfit, and `write` refuses. `secret`: keys the ids made here."""
 
+    secret: bytes = field(default=b"", repr=False)
     name: str = field(default="hprim-medecins", init=False)
     mapping: str = field(default=_MAPPING, init=False)
+
+    def keyed(self, secret: bytes) -> HprimLetters:
+        """The same format, whose made ids nobody makes without the secret (at most 64 octets)."""
+        return HprimLetters(secret)
 
     def read(self, stream: BinaryIO, *, name: str) -> Iterator[Told]:
         """Everything in one file, a letter at a time."""
         for letter in letters(stream):
-            yield from _letter(letter, f"{name}, letter {letter.number}")
+            yield from _letter(letter, f"{name}, letter {letter.number}", self.secret)
 
     def unfit(self, kind: str, row: Row) -> str | None:  # noqa: ARG002 - no record fits, whatever it says
         """Always "read-only"."""
@@ -63,14 +68,14 @@ class HprimLetters:
         raise Refusal("hprim/letters-read-only")
 
 
-def _letter(letter: Letter, place: str) -> Iterator[Told]:
+def _letter(letter: Letter, place: str, secret: bytes) -> Iterator[Told]:
     units = Counter(letter.units)
     if units.keys() == {"mark"}:
         yield Seen("mark", IGNORED, units["mark"])
     elif reason := _unusable(letter):
         yield Unread(place, reason, b"".join(letter.lines), units)
     else:
-        yield from _Reading(letter.texts, place).tell()
+        yield from _Reading(letter.texts, place, secret).tell()
 
 
 def _unusable(letter: Letter) -> str | None:
@@ -90,9 +95,9 @@ def _unusable(letter: Letter) -> str | None:
 class _Reading:
     """One letter: its heading, then its lines."""
 
-    def __init__(self, texts: list[str], place: str) -> None:
+    def __init__(self, texts: list[str], place: str, secret: bytes) -> None:
         self._heading, self._lines = texts[:HEADING], texts[HEADING:]
-        self._place = place
+        self._place, self._secret = place, secret
         self._fates: Counter[tuple[str, str]] = Counter()
         self._seen: Counter[str] = Counter()
         self._request = ""
@@ -118,7 +123,7 @@ class _Reading:
         )
         code, city = match.groups() if (match := _TOWN.fullmatch(town or "")) else (None, town)
         patient: Texts = {
-            "id": index or _made_up(name, given, born),
+            "id": index or _made_up(self._secret, name, given, born),
             "birth_name": name,
             "given_names": given,
             "birth_date": _day(born),
@@ -131,7 +136,7 @@ class _Reading:
         if match := _DOCTOR.fullmatch(doctor or ""):
             prescriber = {"id": match[1], "family_name": match[2]}
         request: Texts = {
-            "id": reference or _made_up(name, given, born, day, sender),
+            "id": reference or _made_up(self._secret, name, given, born, day, sender),
             "patient": patient["id"],
             "prescriber": prescriber["id"] if prescriber else None,
             "site": sender,
@@ -195,7 +200,8 @@ def _day(text: str | None) -> str | None:
     return f"{match[3]}{match[2]}{match[1]}" if match else text
 
 
-def _made_up(*traits: str | None) -> str:
-    """An identifier for what the letter gives none: the same for the same traits, in any letter."""
+def _made_up(secret: bytes, *traits: str | None) -> str:
+    """An identifier for what the letter gives none: the same for the same traits, in any letter, and no way back to them without the secret."""
     told = "\0".join(trait or "" for trait in traits)
-    return "L" + hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+    digest = hashlib.blake2b(told.encode("utf-8", "surrogatepass"), key=secret, digest_size=12)
+    return "L" + digest.hexdigest()
