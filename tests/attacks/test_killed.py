@@ -16,7 +16,10 @@ from typing import Any
 
 from ecluse.passage.migration import MigrationState, migrations
 from ecluse.passage.site import Site
+from ecluse.proof.keys import SigningKey
 from ecluse.wiring.course import Course
+from ecluse.wiring.demonstration import PASSPHRASE
+from ecluse.wiring.folders import SiteFolder
 from ecluse.wiring.laboratory import open_site, source_of, target_of
 from ecluse.wiring.settings import Settings, read_settings
 from tests.workspaces import laboratory, start
@@ -72,11 +75,8 @@ def watched(site: Site, killer: Killer) -> Site:
     )
 
 
-def finish(settings: Settings, name: str, cast: dict[str, str], killer: Killer) -> None:
+def finish(settings: Settings, name: str, cast: dict[str, str], key: SigningKey, killer: Killer) -> None:
     """Whatever is left of the passage, as `ecluse run`, `reconcile`, `accept` and `erase` would do it."""
-    from ecluse.wiring.demonstration import PASSPHRASE
-    from ecluse.wiring.folders import SiteFolder
-
     source, target = (watched(open_site(settings, side), killer) for side in ("source", "target"))
     course = Course(
         settings, source, target, lambda: source_of(settings.source), lambda: killer.watch(target_of(settings.target), CALLS["target"])
@@ -84,7 +84,6 @@ def finish(settings: Settings, name: str, cast: dict[str, str], killer: Killer) 
     state = course.run(name, by=cast["engineer"])
     if state is MigrationState.LOADED:
         course.reconcile(name, by=cast["engineer"])
-        key = SiteFolder(settings.source.site).unlock_person(cast["biologist"], PASSPHRASE)
         course.accept(name, by=cast["biologist"], key=key)
     if course.source.migration(name).state is not MigrationState.ERASED:
         course.erase(name, by=cast["biologist"])
@@ -128,18 +127,19 @@ def test_killed_at_every_call_a_passage_is_taken_up_and_ends_the_same(tmp_path: 
     name, cast = start(ready), dict(ready.cast.ids)
     del ready
     undisturbed = moved(tmp_path / "first", tmp_path / "undisturbed")
+    key = SiteFolder(undisturbed.source.site).unlock_person(cast["biologist"], PASSPHRASE)
     counter = Killer(0)
-    finish(undisturbed, name, cast, counter)
+    finish(undisturbed, name, cast, key, counter)
     expected = content(tmp_path / "undisturbed")
     assert counter.calls > 40
     assert sum(len(rows) for rows in expected.values()) > 100
     for fatal in range(1, counter.calls + 1):
         place = tmp_path / f"killed-{fatal}"
         settings = moved(tmp_path / "first", place)
-        assert in_child(lambda s=settings, n=fatal: finish(s, name, cast, Killer(n))) == -signal.SIGKILL, (
-            fatal
-        )  # type: ignore[misc]
-        assert in_child(lambda s=settings: finish(s, name, cast, Killer(0))) == 0, fatal  # type: ignore[misc]
+        assert (
+            in_child(lambda s=settings, n=fatal: finish(s, name, cast, key, Killer(n))) == -signal.SIGKILL
+        ), fatal  # type: ignore[misc]
+        assert in_child(lambda s=settings: finish(s, name, cast, key, Killer(0))) == 0, fatal  # type: ignore[misc]
         assert content(place) == expected, fatal
         assert (
             migrations(open_site(settings, "target").journal.events())[name].state is MigrationState.ERASED
