@@ -287,7 +287,7 @@ def test_memory_stays_flat_as_the_dump_grows(tmp_path: Path) -> None:
             return next(self._parts, b"")
 
     peaks = []
-    for count in (40_000, 120_000):
+    for count in (100_000, 200_000):
         tracemalloc.start()
         with DumpSource(Stream(count), prescribers(), folder=tmp_path) as source:  # type: ignore[arg-type]
             assert source.statement()["PRESCR"]["rows"] == count
