@@ -113,7 +113,9 @@ class ArchiveManifest:
             case _:
                 raise _malformed("its fields")
         said = [*texts.values(), *recipients]
-        if not all(isinstance(text, str) for text in said) or not all(map(_count, records.values())):
+        if not all(isinstance(text, str) for text in said) or not all(
+            map(_count, (inside, documents, *records.values()))
+        ):
             raise _malformed("its values")
         found: dict[str, Any] = {str(name): text for name, text in texts.items()}
         return cls(

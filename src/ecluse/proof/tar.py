@@ -70,7 +70,8 @@ def tarred(entries: Iterable[Entry], *, folder: str, told: Callable[[Taken], Non
 
 def untarred(octets: Iterable[bytes], *, folder: str) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Each file's name below `folder` and its octets, to be read before the next is asked for. Raises Refusal `archive/tar-malformed`."""
-    source = io.BufferedReader(_Stream(iter(octets)), _PIECE)
+    stream = _Stream(iter(octets))
+    source = io.BufferedReader(stream, _PIECE)
     try:
         with tarfile.open(fileobj=source, mode="r|") as opened:
             for member in opened:
@@ -79,21 +80,27 @@ def untarred(octets: Iterable[bytes], *, folder: str) -> Iterator[tuple[str, Ite
                 if not member.isreg() or top != folder or not _NAME.fullmatch(name):
                     raise _malformed("an entry that is no plain file of ours")
                 yield name, _pieces(cast("IO[bytes]", opened.extractfile(member)))
-        if source.read(1 << 20).strip(b"\0"):
-            raise _malformed("something after its end")
+            end = opened.offset + 2 * tarfile.BLOCKSIZE  # where it found the last file to end
+        while source.read(_PIECE):
+            pass
+        if stream.given != end:
+            raise _malformed("it ends early, or something follows")
     except (tarfile.TarError, EOFError):
         raise _malformed("it is cut or no tar") from None
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:
-    return iter(lambda: file.read(_PIECE), b"")
+    try:
+        yield from iter(lambda: file.read(_PIECE), b"")
+    except (tarfile.TarError, EOFError):
+        raise _malformed("it is cut or no tar") from None
 
 
 class _Stream(io.RawIOBase):
-    """Pieces of any length as one file."""
+    """Pieces of any length as one file. `given`: the octets read of it."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces, self._left = pieces, b""
+        self._pieces, self._left, self.given = pieces, b"", 0
 
     def readable(self) -> bool:
         """It is."""
@@ -108,6 +115,7 @@ class _Stream(io.RawIOBase):
             self._left = piece
         count = min(len(buffer), len(self._left))
         buffer[:count], self._left = self._left[:count], self._left[count:]
+        self.given += count
         return count
 
 
