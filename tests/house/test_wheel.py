@@ -50,7 +50,8 @@ def test_the_wheel_says_what_it_is(root: Path, wheel: Path) -> None:
         "Apache-2.0",
         ">=3.11",
     )
-    assert len(said.get_all("Requires-Dist")) == len(project["dependencies"])
+    chosen = [each for extra in project["optional-dependencies"].values() for each in extra]
+    assert len(said.get_all("Requires-Dist")) == len(project["dependencies"]) + len(chosen)
     assert all(f"{name} = {place}" in programs for name, place in project["scripts"].items())
     assert text == (root / "LICENSE").read_bytes()
 

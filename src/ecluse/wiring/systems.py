@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ecluse.adapters.connectors.files.address import format_named, parse_files
 from ecluse.adapters.connectors.sql.address import Address, parse_address, password_from, refuse_password
+from ecluse.base.refusal import Refusal
 from ecluse.passage.extract import Source
 from ecluse.passage.load import Target
 from ecluse.wiring.fhir import FHIR, check_fhir, fhir_source, fhir_target
@@ -43,22 +44,11 @@ def open_source(
         return gnuhealth_source(url, password_file=password_file, scratch=scratch)
     if format_named(url):
         return _files_source(url, scratch, secret)
-    address = _address(url, password_file)
-    if address.dialect == "sqlite":
-        from ecluse.adapters.connectors.sql.read_sqlite import SqliteSource
-
-        return SqliteSource(address)
-    if address.dialect == "postgres":
-        from ecluse.adapters.connectors.sql.read_postgres import PostgresSource
-
-        return PostgresSource(address)
-    from ecluse.adapters.connectors.sql.read_mariadb import MariadbSource
-
-    return MariadbSource(address)
+    return _database(_address(url, password_file))
 
 
 def open_target(url: str, *, password_file: Path | None = None) -> Target:
-    """The system at `url` as a target. Raises as `open_source`."""
+    """The system at `url` as a target. Raises as `open_source`, and Refusal `address/only-a-source` for what is never written."""
     if url.startswith(FHIR):
         return fhir_target(url, token_file=password_file)
     if url.startswith(GNUHEALTH):
@@ -79,9 +69,33 @@ def open_target(url: str, *, password_file: Path | None = None) -> Target:
         from ecluse.adapters.connectors.sql.write_postgres import PostgresTarget
 
         return PostgresTarget(address)
+    if address.dialect in ("tsql", "oracle"):
+        raise Refusal("address/only-a-source", got=address.dialect)
     from ecluse.adapters.connectors.sql.write_mariadb import MariadbTarget
 
     return MariadbTarget(address)
+
+
+def _database(address: Address) -> Source:
+    if address.dialect == "sqlite":
+        from ecluse.adapters.connectors.sql.read_sqlite import SqliteSource
+
+        return SqliteSource(address)
+    if address.dialect == "postgres":
+        from ecluse.adapters.connectors.sql.read_postgres import PostgresSource
+
+        return PostgresSource(address)
+    if address.dialect == "tsql":
+        from ecluse.adapters.connectors.sql.read_sqlserver import SqlserverSource
+
+        return SqlserverSource(address)
+    if address.dialect == "oracle":
+        from ecluse.adapters.connectors.sql.read_oracle import OracleSource
+
+        return OracleSource(address)
+    from ecluse.adapters.connectors.sql.read_mariadb import MariadbSource
+
+    return MariadbSource(address)
 
 
 def _files_source(url: str, scratch: Path | None, secret: Secret) -> Source:

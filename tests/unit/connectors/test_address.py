@@ -47,7 +47,7 @@ def test_a_mariadb_server_is_named_by_both_of_its_schemes() -> None:
 @pytest.mark.parametrize(
     ("url", "code"),
     [
-        ("oracle://a:hunter2@h/d", "address/unknown-system"),
+        ("db2://a:hunter2@h/d", "address/unknown-system"),
         ("a:hunter2@h", "address/unknown-system"),
         ("postgresql://a:hunter2@h:99999/d", "address/unreadable"),
         ("postgresql://a:hunter2@h", "address/unreadable"),

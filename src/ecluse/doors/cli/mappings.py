@@ -338,7 +338,7 @@ def _as_sql(place: Here, compiled: Plan, *, grants: str) -> None:
     dialect: Any = catalogue.dialect
     granted: list[str] = []
     statements: list[str] = []
-    if grants and dialect in ("postgres", "mysql"):
+    if grants and dialect in ("postgres", "mysql", "tsql", "oracle"):
         schemas = parse_address(place.workspace.settings.source.url).schemas
         needed = privileges_needed(compiled, source)
         granted = [f"{line};" for line in grant_statements(needed, grants, dialect, schemas=schemas)]

@@ -8,6 +8,8 @@ Decides how an address is written and read, where its password may come from, an
     postgresql://reader@/lis?host=/run/postgresql             (through a socket)
     mysql://reader@127.0.0.1:3306/lis                         (or mariadb://)
     mysql://reader@localhost/lis?unix_socket=/run/mysqld/mysqld.sock
+    sqlserver://reader@db.lab.example:1433/lis?schema=dbo     (a source only)
+    oracle://reader@db.lab.example:2484/LISPDB?schema=LIS&wallet=/etc/ecluse/wallet     (a source only; the database is a service)
 
 The address of a file is read as SQLAlchemy reads it: what follows the third slash is the path.
 """
@@ -25,7 +27,7 @@ from ecluse.base.refusal import Refusal
 
 __all__ = ["Address", "Dialect", "parse_address", "password_from", "refuse_password"]
 
-Dialect = Literal["sqlite", "postgres", "mysql"]
+Dialect = Literal["sqlite", "postgres", "mysql", "tsql", "oracle"]
 
 SCHEMES: Final[dict[str, Dialect]] = {
     "sqlite": "sqlite",
@@ -33,19 +35,29 @@ SCHEMES: Final[dict[str, Dialect]] = {
     "postgres": "postgres",
     "mysql": "mysql",
     "mariadb": "mysql",
+    "sqlserver": "tsql",
+    "oracle": "oracle",
 }
-PORTS: Final[dict[Dialect, int]] = {"sqlite": 0, "postgres": 5432, "mysql": 3306}
+PORTS: Final[dict[Dialect, int]] = {
+    "sqlite": 0,
+    "postgres": 5432,
+    "mysql": 3306,
+    "tsql": 1433,
+    "oracle": 1521,
+}
 OPTIONS: Final[dict[Dialect, frozenset[str]]] = {
     "sqlite": frozenset(),
     "postgres": frozenset({"host", "port", "schema", "sslrootcert"}),
     "mysql": frozenset({"unix_socket", "ssl_ca"}),
+    "tsql": frozenset({"schema"}),
+    "oracle": frozenset({"schema", "wallet"}),
 }
 """What may follow the question mark. Nothing there weakens the connection: no `sslmode`, no `local_infile`, no driver's own option."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One database. `path` for SQLite; else `host` and `port`, or `socket`. `schemas`: PostgreSQL's search path, if it is not the account's.
+    """One database. `path` for SQLite; else `host` and `port`, or `socket`. `schemas`: those searched, if they are not the account's.
 
     `authority` is the file of the certificate authority that signed the server's certificate; without it, the system's own are believed.
     """
@@ -79,7 +91,7 @@ class Address:
         """The address as it may be shown and kept: without the password."""
         if self.dialect == "sqlite":
             return f"sqlite:///{self.path}"
-        scheme = "postgresql" if self.dialect == "postgres" else "mysql"
+        scheme = {"postgres": "postgresql", "tsql": "sqlserver"}.get(self.dialect, self.dialect)
         place = self.socket or f"{self.host}:{self.port}"
         return f"{scheme}://{self.account}@{place}/{self.database}"
 
@@ -130,7 +142,7 @@ def _server(dialect: Dialect, parts: SplitResult, options: dict[str, str], *, po
     database, account = unquote(parts.path.removeprefix("/")), unquote(parts.username or "")
     if not database or not account or not (given or socket):
         raise Refusal("address/unreadable", got="an account, a host or a socket, and a database are needed")
-    authority = options.get("sslrootcert") or options.get("ssl_ca")
+    authority = options.get("sslrootcert") or options.get("ssl_ca") or options.get("wallet")
     if not options.get("port", "0").isdecimal():
         raise Refusal("address/unreadable", got="port")
     return Address(

@@ -38,8 +38,11 @@ def codes(plan: Plan, path: str, *, ask: Ask, catalogue: Catalogue, dialect: Dia
 
 def census(plan: Plan, piece: Slice, *, ask: Ask, catalogue: Catalogue, dialect: Dialect) -> Iterator[Count]:
     """Every row once, under the rule that keeps it. Raises Refusal `source/join-multiplies` when the counts do not add up to the table's."""
-    lines = ask(census_query(plan, piece, catalogue, dialect), piece.kind)
-    counts = [Count(str(rule), str(site), str(month), int(str(rows))) for rule, site, month, rows in lines]
+    lines = ask(census_query(plan, piece, catalogue, dialect), piece.kind)  # Oracle has no "": it says NULL
+    counts = [
+        Count("" if rule is None else str(rule), str(site), str(month), int(str(rows)))
+        for rule, site, month, rows in lines
+    ]
     counted = sum(count.rows for count in counts)
     ((answer,),) = ask(count_query(piece, catalogue, dialect), piece.kind)
     held = int(str(answer))

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from sqlglot import exp
 
+from ecluse.adapters.connectors.sql import oracle, tsql
 from ecluse.base.refusal import Refusal
 from ecluse.terms.catalogue import Catalogue, CatalogueColumn
 from ecluse.terms.mapping import Reading
@@ -34,7 +35,9 @@ __all__ = [
     "word",
 ]
 
-Dialect = Literal["sqlite", "postgres", "mysql", "duckdb"]
+Dialect = Literal["sqlite", "postgres", "mysql", "duckdb", "tsql", "oracle"]
+SPACED: Final = ("postgres", "tsql", "oracle")
+"""Where "schema.table" names a table out of the account's own schema."""
 
 BOUND: Final = "bound"
 TABLE: Final = "table"
@@ -78,9 +81,9 @@ class Names:
     dialect: Dialect
 
     def table(self, name: str, alias: str, *, where: str) -> exp.Table:
-        """The table under an alias. Raises Refusal `mapping/table-absent`. In PostgreSQL "schema.table" names one out of the path."""
+        """The table under an alias. Raises Refusal `mapping/table-absent`. "schema.table" names one out of the path, where there are schemas."""
         self.catalogue.table(name, where=where)
-        space, dot, bare = name.partition(".") if self.dialect == "postgres" else ("", "", name)
+        space, dot, bare = name.partition(".") if self.dialect in SPACED else ("", "", name)
         return exp.Table(
             this=exp.to_identifier(bare if dot else name, quoted=True),
             db=exp.to_identifier(space, quoted=True) if dot else None,
@@ -105,6 +108,10 @@ class Names:
             return tree
         if self.dialect == "postgres":
             return _postgres_text(tree, column)
+        if self.dialect == "tsql":
+            return tsql.text(tree, column)
+        if self.dialect == "oracle":
+            return oracle.text(tree, column)
         return _mysql_text(tree, column)
 
     def exact(self, tree: exp.Expr) -> exp.Expr:
@@ -114,6 +121,8 @@ class Names:
             "mysql": exp.var("utf8mb4_nopad_bin"),
             "sqlite": exp.var("BINARY"),
         }
+        if self.dialect == "tsql" and not isinstance(tree, exp.Literal):
+            return tsql.exact(tree)
         if self.dialect not in collation or isinstance(tree, exp.Literal):
             return tree
         return exp.Collate(this=_wrapped(tree), expression=collation[self.dialect])
@@ -148,15 +157,41 @@ class Names:
 
         What the reading takes for nothing is no key, and what it gives another meaning is a key by that meaning.
         """
-        text = self.text(read.tree, read.column)
-        text = self.exact(_rtrim(text) if read.padded or read.reading.trim else text)
+        text = self.key_text(read)
         if read.reading.values:
-            return self.exact(_meant(text, read.reading))
-        bare = plain and not read.reading.trim and not (read.padded and self.dialect == "duckdb")
-        tree = read.tree.copy() if bare else text
+            return self._met(_meant(text, read.reading))
+        bare = plain and not read.reading.trim and not self._told_apart(read)
+        tree = read.tree.copy() if bare else self._met(text)
         if not read.reading.absent:
             return tree
         return exp.Case().when(no(among(text.copy(), read.reading.absent)), tree, copy=False)
+
+    def key_text(self, read: Value) -> exp.Expr:
+        """The key as the text that a document's values are compared with."""
+        text = self.text(read.tree, read.column)
+        return self.exact(_rtrim(text) if self._padded(read) or read.reading.trim else text)
+
+    def ordered(self, tree: exp.Expr, column: CatalogueColumn | None) -> exp.Expr:
+        """A key of a subquery as a text to put in order."""
+        if self.dialect == "tsql":
+            return exp.Cast(this=tree.copy(), to=exp.DataType.build("NVARCHAR(MAX)", dialect="tsql"))
+        return oracle.sorted_text(tree.copy()) if self.dialect == "oracle" else self.text(tree, column)
+
+    def _met(self, text: exp.Expr) -> exp.Expr:
+        """A text that is compared with other keys."""
+        return tsql.key(text) if self.dialect == "tsql" else self.exact(text)
+
+    def _padded(self, read: Value) -> bool:
+        national = read.column is not None and read.column.native.lower().startswith("nchar(")
+        return read.padded or (national and self.dialect in ("tsql", "oracle"))
+
+    def _told_apart(self, read: Value) -> bool:
+        """Whether the system, comparing the columns as they stand, would tell apart or confuse what are one text or two."""
+        if self.dialect == "tsql":
+            return read.column is not None and read.column.family in ("text", "other")
+        return self._padded(read) and (
+            self.dialect == "duckdb" or (self.dialect == "oracle" and not read.padded)
+        )
 
     # --- what leaves -------------------------------------------------------------------------------------------------
 
@@ -180,6 +215,8 @@ class Names:
         if (column is not None and column.family == "bytes") or self.dialect == "sqlite":
             return tree.copy()
         text = self.text(tree, column)
+        if self.dialect in ("tsql", "oracle"):  # the driver's text, of which the reader makes UTF-8
+            return text
         if self.dialect == "postgres":
             return exp.Anonymous(this="CONVERT_TO", expressions=[text, word("UTF8")])
         return (

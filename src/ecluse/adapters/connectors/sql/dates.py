@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlglot import exp
 
+from ecluse.adapters.connectors.sql import oracle
 from ecluse.adapters.connectors.sql.columns import (
     NATIVE,
     Names,
@@ -51,10 +52,16 @@ class DateRule:
         """Whether the database knows it as a date. SQLite does not: what it calls a date is a text."""
         family = self.read.column.family if self.read.column else "text"
         return (
-            self.names.dialect in ("postgres", "mysql")
+            self.names.dialect in ("postgres", "mysql", "tsql", "oracle")
             and family in ("date", "datetime")
             and self.read.reading.format is None
+            and not (self.names.dialect == "oracle" and self._zoned)
         )
+
+    @property
+    def _zoned(self) -> bool:
+        """Whether each Oracle value has a zone of its own: its day is then what its text says, as it was written."""
+        return self.read.column is not None and self.read.column.native.endswith(") WITH TIME ZONE")
 
     def known(self) -> exp.Expr:
         """It is a date of the calendar, of the years 1 to 9999."""
@@ -194,6 +201,10 @@ class DateRule:
         tree = self.read.tree
         if self.names.dialect == "postgres":  # not infinite, not before Christ, not past four digits
             return both(_from(tree, self._day(date.min)), _before(tree, "10000-01-01", self._type))
+        if self.names.dialect == "tsql":  # its dates are of the years 1 to 9999
+            return present(tree)
+        if self.names.dialect == "oracle":  # its dates begin before Christ
+            return _from(tree, self._day(date.min))
         return both(
             *(
                 _differ(exp.Anonymous(this=part, expressions=[tree.copy()]), number(0))
@@ -205,10 +216,8 @@ class DateRule:
         tree, last = self.read.tree, self.end
         if last.year == MAXYEAR and last.month == 12 and last.day == 31:
             return both(_from(tree, self._day(self.start)), self._native_known())
-        after = _before(tree, (last + timedelta(days=1)).isoformat(), self._type)
-        exists = (
-            [] if self.names.dialect == "postgres" else [self._native_known()]
-        )  # MariaDB holds 2024-02-00
+        after = exp.LT(this=tree.copy(), expression=self._day(last + timedelta(days=1)))
+        exists = [self._native_known()] if self.names.dialect == "mysql" else []  # MariaDB holds 2024-02-00
         return both(_from(tree, self._day(self.start)), after, *exists)
 
     @property
@@ -220,6 +229,8 @@ class DateRule:
         )
 
     def _day(self, day: date) -> exp.Expr:
+        if self.names.dialect == "oracle":
+            return oracle.day(day.isoformat())
         return exp.Cast(this=word(day.isoformat()), to=exp.DataType.build(self._type))
 
 

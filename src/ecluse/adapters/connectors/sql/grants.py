@@ -28,14 +28,15 @@ def grants(plan: Plan, catalogue: Catalogue) -> frozenset[Privilege]:
 def grant_statements(
     privileges: Iterable[Privilege],
     account: str,
-    dialect: Literal["postgres", "mysql"],
+    dialect: Literal["postgres", "mysql", "tsql", "oracle"],
     *,
     schemas: Sequence[str] = (),
 ) -> list[str]:
     """The GRANTs, one for each act and table, names quoted. `account`: a role; for MariaDB, account or account@host (any host: %).
 
     `schemas`: PostgreSQL's search path where the address gives one. Tables are then named within it, and it is set first; without USAGE
-    on a schema, a right on one of its tables is worth nothing.
+    on a schema, a right on one of its tables is worth nothing. SQL Server's are named with their schema where it is not the account's own.
+    Oracle grants no reading of single columns: READ (since 12.1) is on the whole table, and so exceeds the plan wherever it leaves a column.
     """
     privileges = sorted(privileges)
     spaces = _spaces(privileges, schemas) if dialect == "postgres" else []
@@ -45,7 +46,8 @@ def grant_statements(
     usage = [f"GRANT USAGE ON SCHEMA {_quoted(space)} TO {_quoted(account)}" for space in spaces]
     lines: dict[tuple[str, str], list[str]] = {}
     for privilege in privileges:
-        lines.setdefault((privilege.act, privilege.table), []).append(privilege.column)
+        act = "READ" if dialect == "oracle" and privilege.act == "SELECT" else privilege.act
+        lines.setdefault((act, privilege.table), []).append("*" if act == "READ" else privilege.column)
     return [
         *path,
         *usage,
@@ -64,10 +66,14 @@ def _quoted(name: str) -> str:
 
 
 def _grant(
-    act: str, table: str, columns: list[str], account: str, dialect: Literal["postgres", "mysql"]
+    act: str,
+    table: str,
+    columns: list[str],
+    account: str,
+    dialect: Literal["postgres", "mysql", "tsql", "oracle"],
 ) -> str:
-    named = [] if columns == ["*"] else [exp.column(name, quoted=True) for name in columns]
-    space, dot, bare = table.partition(".") if dialect == "postgres" else ("", "", table)
+    named = [] if "*" in columns else [exp.column(name, quoted=True) for name in columns]
+    space, dot, bare = table.partition(".") if dialect != "mysql" else ("", "", table)
     tree = exp.Grant(
         privileges=[exp.GrantPrivilege(this=exp.var(act), expressions=named)],
         securable=exp.Table(
@@ -79,8 +85,8 @@ def _grant(
     return tree.sql(dialect=dialect)
 
 
-def _principal(account: str, dialect: Literal["postgres", "mysql"]) -> exp.Expr:
-    if dialect == "postgres":
+def _principal(account: str, dialect: Literal["postgres", "mysql", "tsql", "oracle"]) -> exp.Expr:
+    if dialect != "mysql":
         return exp.to_identifier(account, quoted=True)
     name, _, host = account.partition("@")
     quoted = [exp.to_identifier(part, quoted=True).sql(dialect="mysql") for part in (name, host or "%")]

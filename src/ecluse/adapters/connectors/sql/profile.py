@@ -24,7 +24,7 @@ from ecluse.adapters.connectors.sql.introspect import (
     introspect_postgres,
     introspect_sqlite,
 )
-from ecluse.base.refusal import Fault
+from ecluse.base.refusal import Fault, Refusal
 from ecluse.terms.catalogue import Catalogue, CatalogueTable
 from ecluse.terms.profile import Profile, TableProfile, profile_table
 
@@ -119,6 +119,8 @@ def _reader(address: Address, budget: Budget) -> Iterator[tuple[Reader, tuple[ty
                 sql.SQL("SET statement_timeout = {}").format(sql.Literal(budget.statement_seconds * 1000))
             )
             yield _Postgres(server), (psycopg.Error,)
+    elif address.dialect in ("tsql", "oracle"):
+        raise Refusal("address/only-a-source", got=address.dialect)
     else:
         with closing(open_mariadb(address)) as maria:
             with maria.cursor() as cursor:

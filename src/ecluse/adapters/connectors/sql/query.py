@@ -1,16 +1,17 @@
 """A plan as SQL: the rows that leave, the census of all rows, the codes seen; and the columns a plan reads.
 
 Decides the statements, as trees: no text is pasted, every name is looked up in the catalogue and quoted, and the values of documents are
-bound where the driver binds (SQLite, DuckDB), else typed literals escaped for the dialect (PostgreSQL, MariaDB). It opens no database.
+bound where the driver binds (SQLite, DuckDB), else typed literals escaped for the dialect (PostgreSQL, MariaDB, SQL Server, Oracle). It opens no database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
 
 from sqlglot import exp
 
+from ecluse.adapters.connectors.sql import oracle, tsql
 from ecluse.adapters.connectors.sql.columns import BOUND, TABLE, Dialect, Names, fails, word
 from ecluse.adapters.connectors.sql.relations import Frame, subquery
 from ecluse.adapters.connectors.sql.rules import NOWHERE, Rule, Rules
@@ -29,6 +30,8 @@ __all__ = [
     "rows_query",
 ]
 
+SAID: Final[dict[str, Callable[[exp.Expr], exp.Expr]]] = {"tsql": tsql.said, "oracle": oracle.said}
+"""The systems that have no truth values: the same tree, in their own words."""
 CHANGED, MONTH, SITE, WITHHELD = "_changed", "_month", "_site", "_withheld"
 
 
@@ -134,6 +137,8 @@ def render(tree: exp.Expr, dialect: Dialect) -> Query:
 
     if dialect in ("sqlite", "duckdb"):
         tree = tree.transform(bound)
+    elif dialect in SAID:
+        tree = SAID[dialect](tree)
     return Query(tree.sql(dialect=dialect), values)
 
 

@@ -141,7 +141,7 @@ class Frame:
     def _condition(self, line: Where) -> exp.Expr:
         read = self.column(line.column)
         if line.among:
-            return among(self.names.key(read, plain=False), line.among)
+            return among(self.names.key_text(read), line.among)
         return present(read.tree) if line.present else absent(read.tree)
 
 

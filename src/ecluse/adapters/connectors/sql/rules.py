@@ -339,7 +339,7 @@ class Rules:
     def _sample(self) -> exp.Select:
         """The first ids, as text, of the patients within the instruction."""
         read = Frame(self.names, self._request).field(PATIENT) if PATIENT in self._request.fields else None
-        text = self.names.text(seen("_people", ID), read.column if read else None)
+        text = self.names.ordered(seen("_people", ID), read.column if read else None)
         people = exp.select(seen("_people", ID)).from_(subquery(self._patients(), "_people"), copy=False)
         return people.order_by(exp.Ordered(this=self.names.exact(text))).limit(self.plan.rehearse)
 
