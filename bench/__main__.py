@@ -6,7 +6,8 @@ import argparse
 import sys
 
 from bench import figures
-from bench.parts import PARTS, Asked
+from bench.asked import Asked
+from bench.parts import PARTS
 
 
 def main() -> None:

@@ -12,13 +12,14 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
+from bench.asked import Asked, Table
 from ecluse.adapters.connectors.fhir.address import parse_folder, parse_server
 from ecluse.adapters.connectors.fhir.format import FhirFormat
 from ecluse.adapters.connectors.fhir.server import Server
@@ -29,7 +30,7 @@ from ecluse.adapters.connectors.files.format import Fact
 from ecluse.passage.load import Mark, TableRows, Target
 from ecluse.terms.plan import read_back
 from ecluse.terms.vocabulary import vocabulary
-from tests.ports.fhir_servers import TOKEN, Medplum, medplum
+from tests.ports.fhir_servers import TOKEN, Medplum, available, medplum
 
 RESULTS = 5_000
 """The memory server goes through all its resources at each search: more would measure that."""
@@ -103,23 +104,44 @@ def back(server: Medplum) -> int:
         return sum(batch.num_rows for batch in snapshot.rows(plan, plan.slices[0]))
 
 
-def main(number: int) -> None:
-    """Every way, once, on this machine as it is."""
+def lines(number: int) -> Iterator[Line]:
+    """Every way, once: into a folder and out of it, then into a server and out of it, if there is one."""
     with tempfile.TemporaryDirectory(prefix="ecluse-bench-") as folder:
         path = Path(folder) / "fhir"
         many = number * 10
-        print(
-            timed(
-                "written to a folder",
-                many,
-                lambda: written(FhirTarget(parse_folder(f"fhir+file://{path}")), many),
-            )
+        target = FhirTarget(parse_folder(f"fhir+file://{path}"))
+        yield timed("written to a folder", many, lambda: written(target, many))
+        yield timed("json.loads of its lines", many, lambda: decoded(path))
+        yield timed("told of its lines, as of anybody's", many, lambda: told(path))
+    if not available():
+        return
+    with medplum() as server, closing(FhirServerTarget(parse_server(server.url), token=TOKEN)) as sent:
+        yield timed("sent to a server, 50 to a transaction", number, lambda: written(sent, number), server)
+        yield timed("read back from it", number, lambda: back(server), server)
+
+
+def exchange(asked: Asked) -> Table:
+    """Resources a second, and which side waits."""
+    table = Table(
+        "FHIR R4",
+        "Invented results of one laboratory; ten times as many for the folder as for the server, which keeps them in memory.",
+        ["way", "resources", "seconds", "resources / s", "of which the server worked"],
+    )
+    for line in lines(asked.results or RESULTS):
+        worked = "-" if line.server is None else f"{100 * line.server / line.seconds:.0f} %"
+        pace = round(line.resources / line.seconds)
+        table.rows.append([line.way, line.resources, round(line.seconds, 2), pace, worked])
+    if not available():
+        table.not_run.append(
+            "a live server: Medplum's is not there (tests/ports/fhir_servers.py says how to get it)"
         )
-        print(timed("json.loads of its lines", many, lambda: decoded(path)))
-        print(timed("told of its lines, as of anybody's", many, lambda: told(path)))
-    with medplum() as server, closing(FhirServerTarget(parse_server(server.url), token=TOKEN)) as target:
-        print(timed("sent to a server, 50 to a transaction", number, lambda: written(target, number), server))
-        print(timed("read back from it", number, lambda: back(server), server))
+    return table
+
+
+def main(number: int) -> None:
+    """Every way, once, on this machine as it is."""
+    for line in lines(number):
+        print(line, flush=True)
     print(f"memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
 
 

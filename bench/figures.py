@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.parts import PARTS, Table
+from bench.asked import Table
+from bench.parts import PARTS
 
 __all__ = ["PAGE", "keep", "machine", "page", "shown", "write"]
 

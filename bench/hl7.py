@@ -12,11 +12,11 @@ from collections.abc import Callable
 from importlib import import_module, util
 from statistics import median
 
-from bench.parts import Asked, Table
+from bench.asked import Asked, Table
 from ecluse.adapters.connectors.files.format import Case, Fact
 from ecluse.adapters.connectors.hl7.format import Hl7v2
 
-__all__ = ["PART", "feed", "reading"]
+__all__ = ["feed", "reading"]
 
 RESULTS = 12
 
@@ -119,10 +119,6 @@ def _median(runs: int, go: Callable[[], object]) -> float:
         go()
         spent.append(time.perf_counter() - begun)
     return median(spent)
-
-
-PART = ("hl7", reading)
-"""For `PARTS` of bench/parts.py."""
 
 
 if __name__ == "__main__":

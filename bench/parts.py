@@ -9,43 +9,22 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from bench import tables
+from bench import fhir, hl7, tables
+from bench.asked import Asked, Table
 from bench.passage import Passed, passage
 from bench.peers import Peer, Place, postgres_peers
 from bench.tables import Size
 from bench.timing import Failed, Spent, python, run
 from tests import servers
 
-__all__ = ["PARTS", "Asked", "Table"]
+__all__ = ["PARTS"]
 
 PATIENTS = 491_840
 """Of the leak that this project starts from."""
 ENGINE = "sealed passage"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the command line asks for; 0 means the part's own size."""
-
-    results: int = 0
-    patients: int = 0
-    entries: int = 0
-    runs: int = 3
-
-
-@dataclass(slots=True)
-class Table:
-    """A part's figures: a sentence, the columns' titles, the rows, and what was not run and why."""
-
-    title: str
-    said: str
-    columns: list[str]
-    rows: list[list[str | float | int]] = field(default_factory=list)
-    not_run: list[str] = field(default_factory=list)
 
 
 def whole(asked: Asked) -> Table:
@@ -215,6 +194,7 @@ def verify(asked: Asked) -> Table:
 
 PARTS: dict[str, Callable[[Asked], Table]] = {
     "passage": whole, "growth": growth, "sqlite": sqlite, "mariadb": mariadb, "invent": invent, "verify": verify,
+    "hl7": hl7.reading, "fhir": fhir.exchange,
 }  # fmt: skip
 
 

@@ -16,8 +16,6 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
-import pytest
-
 MODULES = Path.home() / ".cache" / "ecluse-fhir-server" / "node_modules"
 TOKEN = "a-token-of-tests"
 
@@ -52,11 +50,18 @@ class Medplum:
             return told
 
 
+def available() -> bool:
+    """Whether it can be started here."""
+    return which("node") is not None and (MODULES / "@medplum" / "fhir-router").is_dir()
+
+
 @contextmanager
 def medplum() -> Iterator[Medplum]:
     """A server with nothing in it; the test is skipped where it cannot be had."""
     node = which("node")
-    if node is None or not (MODULES / "@medplum" / "fhir-router").is_dir():
+    if node is None or not available():
+        import pytest  # only here: the benches have none
+
         pytest.skip(
             "a FHIR server: node, or the npm packages of Medplum (tests/ports/fhir_servers.py), are not installed"
         )
