@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -16,17 +17,20 @@ from typing import Any
 
 import pytest
 
+from ecluse.adapters.archive.tables import TableReading
 from ecluse.adapters.connectors import fhir
 from ecluse.base.refusal import Refusal
 from ecluse.inspection.archive import verify_archive
-from ecluse.proof.archive import EVIDENCE, MANIFEST, README, SEALED
+from ecluse.proof.archive import EVIDENCE, MANIFEST, README, SEALED, ArchiveManifest
 from ecluse.proof.classic import archive_recipients
 from ecluse.proof.evidence import KO, OK, SKIPPED
+from ecluse.proof.sign import sign_document
 from ecluse.proof.unseal import new_identity
 from ecluse.terms.instruction import Instruction, NamedField
-from ecluse.wiring.archive import Making, make_archive, opened_with, unfold_archive
+from ecluse.wiring.archive import Making, check_accepted, make_archive, opened_with, unfold_archive
 from ecluse.wiring.demonstration import Ready
 from ecluse.wiring.inspection import trust_of
+from ecluse.wiring.laboratory import checksum
 from tests.workspaces import Laboratory, also, start
 
 needs_age = pytest.mark.skipif(
@@ -214,12 +218,59 @@ def test_a_spoilt_archive_is_refused(
 
 
 def test_another_archives_seal_is_refused(kept: Kept, tmp_path: Path) -> None:
-    """The sealed file of another archive of the very same passage is not the one that was signed."""
+    """A second archive of the passage holds, its evidence telling of the first; but its sealed file is not the one that was signed for the first."""
     other = kept.make("other", to=str(kept.identity.recipient()))
+    assert kept.outcomes(other) == [OK] * 7
     place = tmp_path / "copy"
     shutil.copytree(kept.place, place)
     shutil.copy(other / SEALED, place / SEALED)
     assert KO in kept.outcomes(place)
+
+
+def resealed(kept: Kept, place: Path, **change: Any) -> None:
+    """The same archive, its manifest saying something else, signed by the same biologist."""
+    manifest = ArchiveManifest.decode(
+        base64.b64decode(json.loads((place / MANIFEST).read_bytes())["payload"])
+    )
+    key = change.pop("key", kept.ready.cast.keys["biologist"])
+    payload = replace(manifest, **change).encode()
+    (place / MANIFEST).write_bytes(sign_document(payload, type="archive", keys=[key]))
+
+
+LIES = {
+    "instruction": ({"instruction": "sha256:" + "0" * 64}, "archive acceptance"),
+    "reconciliation": ({"reconciliation": "sha256:" + "0" * 64}, "archive acceptance"),
+    "list": ({"sums": "0" * 64}, "archive contents"),
+    "files": ({"inside": 1}, "archive contents"),
+    "documents": ({"documents": 999}, "archive contents"),
+    "more records": ({"records": {"result": 1}}, "archive counts"),
+    "no records": ({"records": {}}, "archive counts"),
+    "early": ({"at": "2001-01-01T00:00:00+00:00"}, "archive manifest"),
+    "no instant": ({"at": "yesterday"}, "archive manifest"),
+    "no zone": ({"at": "2026-01-01T00:00:00"}, "archive manifest"),
+    "another's name": ({"by": "p-0000"}, "archive manifest"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_manifest_that_lies_is_found_out(kept: Kept, tmp_path: Path, lie: str) -> None:
+    """Signed by the right hand, what it says is still held against the evidence and counted again in the files."""
+    change, step = LIES[lie]
+    place = tmp_path / "copy"
+    shutil.copytree(kept.place, place)
+    resealed(kept, place, **change)
+    steps = verify_archive(place, unsealing=opened_with([kept.identity]))
+    assert next(it.name for it in steps if it.outcome == KO) == step
+
+
+def test_a_manifest_signed_by_an_engineer_is_refused(kept: Kept, tmp_path: Path) -> None:
+    """Who may not accept a passage vouches for no archive of it."""
+    place = tmp_path / "copy"
+    shutil.copytree(kept.place, place)
+    cast = kept.ready.cast
+    resealed(kept, place, by=cast.ids["engineer"], key=cast.keys["engineer"])
+    steps = verify_archive(place)
+    assert [it.outcome for it in steps] == [OK, OK, KO, SKIPPED, SKIPPED, SKIPPED, SKIPPED]
 
 
 def test_a_wrong_key_opens_nothing(kept: Kept) -> None:
@@ -274,3 +325,21 @@ def test_keys_of_two_sorts_are_refused() -> None:
     with pytest.raises(Refusal) as none:
         archive_recipients([])
     assert (mixed.value.code, none.value.code) == ("archive/recipients-mixed", "archive/no-recipient")
+
+
+def test_records_beyond_those_accepted_are_not_kept(kept: Kept, tmp_path: Path) -> None:
+    """Where the target holds other counts than the accepted comparison found loaded, there is no archive: the rest is nobody's instruction."""
+    course = kept.ready.course
+    reading = TableReading()
+    received = course.received(kept.name)
+    with course.read_back(received) as (snapshot, plan):
+        entries = reading.entries(
+            snapshot, plan, checksum=checksum(), salts=received.statement.salts, folder=tmp_path
+        )
+        assert sum(1 for it in entries for _ in it.octets()) > 0
+    accepted = kept.reconciliation.encode()
+    check_accepted(course, received, reading, accepted)
+    fewer = accepted.replace(b'"loaded":', b'"loaded":1')
+    with pytest.raises(Refusal) as caught:
+        check_accepted(course, received, reading, fewer)
+    assert caught.value.code == "archive/target-holds-more"

@@ -42,7 +42,7 @@ from ecluse.wiring.course import Course
 from ecluse.wiring.inspection import bundle_files
 from ecluse.wiring.laboratory import checksum
 
-__all__ = ["Making", "make_archive", "opened_with", "unfold_archive"]
+__all__ = ["Making", "check_accepted", "make_archive", "opened_with", "unfold_archive"]
 
 _PIECE: Final = 1 << 16
 Clock = Callable[[], datetime]
@@ -91,7 +91,7 @@ def make_archive(course: Course, place: Path, making: Making) -> ArchiveManifest
                 snapshot, plan, checksum=checksum(), salts=received.statement.salts, folder=folder
             )
         yield from (_record(file) for file in files)
-        _check_accepted(course, received, reading, accepted)
+        check_accepted(course, received, reading, accepted)
         yield from counted(reading)
 
     made: list[ArchiveManifest] = []
@@ -155,7 +155,7 @@ def _record(file: FolderFile) -> Entry:
     return Entry(f"records/{file.name}", file.stamp.octets, octets)
 
 
-def _check_accepted(course: Course, received: Received, reading: TableReading, accepted: bytes) -> None:
+def check_accepted(course: Course, received: Received, reading: TableReading, accepted: bytes) -> None:
     """What was read back is what was accepted, and nothing beside it."""
     again = compare_target(course.target, received, held=reading.sides, checksum=checksum())
     if again.unexplained or again.failed:
