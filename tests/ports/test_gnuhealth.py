@@ -138,7 +138,7 @@ def test_each_kind_is_given_back_to_the_letter(
 @pytest.mark.parametrize(
     ("kind", "change", "reason"),
     [
-        ("patient", {"dob": None}, "not-null"), ("patient", {"gender": None}, "not-null"), ("patient", {"name": ""}, "not-null"),
+        ("patient", {"dob": None}, "not-null"), ("patient", {"gender": "x"}, "type"), ("patient", {"name": ""}, "not-null"),
         ("patient", {"lastname": " X"}, "check"), ("patient", {"dob": "2999-01-01"}, "check"), ("patient", {"doctor": "8"}, "foreign-key"),
         ("patient", {"phone": ""}, "not-null"), ("request", {"patient": "8"}, "foreign-key"), ("request", {"date": "2024-07-13"}, "check"),
         ("request", {"date": "2024-03-31", "date_requested": "2024-03-31 02:30:00"}, "type"), ("request", {"state": "lost"}, "type"),

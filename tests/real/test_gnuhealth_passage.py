@@ -7,22 +7,32 @@ from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from ecluse.adapters.connectors.gnuhealth.told import KINDS
+from ecluse.base.refusal import Refusal
 from ecluse.passage.drafts import shared_records
 from ecluse.passage.migration import MigrationState
 from ecluse.passage.reconcile import Reconciliation
 from ecluse.terms.vocabulary import vocabulary
+from ecluse.wiring.course import Course
 from ecluse.wiring.demonstration import Ready
-from ecluse.wiring.laboratory import mapping_of
+from ecluse.wiring.laboratory import mapping_of, source_of
 from tests.ports.gnuhealth_servers import GnuHealth, gnuhealth, password_file
-from tests.workspaces import Laboratory, start
+from tests.real.openelis_fill import create, fill_openelis
+from tests.real.test_openelis_passage import Filled, OpenElis, granted, must_arrive
+from tests.servers import Server
+from tests.workspaces import Laboratory, also, start
 
 PATIENTS = 20
 
 
 def shipped(package: str, file: str) -> bytes:
     return resources.files(f"ecluse.adapters.connectors.{package}").joinpath(file).read_bytes()
+
+
+GNUHEALTH = shipped("gnuhealth", "gnuhealth.toml")
 
 
 class Toward(Laboratory):
@@ -36,7 +46,7 @@ class Toward(Laboratory):
 def into_gnuhealth(home: Path, server: GnuHealth) -> Toward:
     """From an invented laboratory in SQLite to GNU Health."""
     lab = Toward(home, patients=PATIENTS, seed=3)
-    (home / "new.toml").write_bytes(shipped("gnuhealth", "gnuhealth.toml"))
+    (home / "new.toml").write_bytes(GNUHEALTH)
     target = replace(lab.settings.target, url=server.url, password_file=password_file(home))
     lab.settings = replace(lab.settings, target=target)
     lab.create_target = lambda: None  # type: ignore[method-assign]
@@ -46,7 +56,7 @@ def into_gnuhealth(home: Path, server: GnuHealth) -> Toward:
 def out_of_gnuhealth(home: Path, server: GnuHealth) -> Toward:
     """From GNU Health to a folder of FHIR resources."""
     lab = Toward(home, patients=0, seed=0, target_url=f"fhir+file://{home / 'fhir'}")
-    (home / "old.toml").write_bytes(shipped("gnuhealth", "gnuhealth.toml"))
+    (home / "old.toml").write_bytes(GNUHEALTH)
     (home / "new.toml").write_bytes(shipped("fhir", "fhir-r4.toml"))
     source = replace(lab.settings.source, url=server.url, password_file=password_file(home))
     lab.settings = replace(lab.settings, source=source)
@@ -96,3 +106,62 @@ def test_a_laboratory_goes_into_gnuhealth_and_on_to_fhir(server: GnuHealth, tmp_
 
     assert (onward.unexplained, onward.failed) == (0, ())
     assert {kind.kind: kind.loaded for kind in onward.kinds} == loaded
+
+
+class FromOpenElis(OpenElis):
+    """From an OpenELIS filled already into GNU Health; the rows it may reject are looked at one reason after the other."""
+
+    def __init__(self, home: Path, *, source: str, server: GnuHealth) -> None:
+        super().__init__(home, source=source, target_url=server.url, target=GNUHEALTH, made=lambda: None)
+        self.settings = replace(
+            self.settings, target=replace(self.settings.target, password_file=password_file(home))
+        )
+
+
+@pytest.fixture
+def openelis(postgresql: Server, postgresql_url: str, shared_data: Path) -> Filled:
+    """An OpenELIS with an invented laboratory in it."""
+    create(postgresql_url, shared_data)
+    fill_openelis(postgresql_url, patients=PATIENTS, seed=3)
+    return Filled(postgresql, postgresql_url.rpartition("/")[2])
+
+
+@pytest.fixture
+def reader(openelis: Filled) -> Iterator[str]:
+    """An account that may connect to OpenELIS's server, and do nothing there yet."""
+    name = "openelis_to_gnuhealth"
+    openelis.server.say(f"CREATE ROLE {name} LOGIN")
+    yield name
+    with psycopg.connect(openelis.url, autocommit=True) as connection:
+        connection.execute(f"DROP OWNED BY {name}".encode())
+        connection.execute(f"DROP ROLE {name}".encode())
+
+
+def test_openelis_goes_into_gnuhealth(
+    openelis: Filled, reader: str, server: GnuHealth, tmp_path: Path
+) -> None:
+    """From one application's tables to the other's rules: all that was sent is there or rejected by a reason, and nothing is unexplained."""
+    ready = FromOpenElis(tmp_path / "in", source=openelis.address, server=server).ready()
+    name, by = start(ready), ready.cast.ids["engineer"]
+    few = granted(ready, name, openelis, reader)
+    course = Course(
+        ready.course.settings, ready.source, ready.target, lambda: source_of(few), ready.course.target_system
+    )
+    assert course.run(name, by=by) is MigrationState.LOADED
+    result = course.reconcile(name, by=by)
+    assert (result.unexplained, result.failed) == (0, ())
+    arrives = must_arrive(openelis)
+    assert {kind.kind: kind.loaded for kind in result.kinds} == {kind: arrives[kind] for kind in KINDS}
+    assert {kind.kind: kind.rejected_at_target for kind in result.kinds if kind.rejected_at_target} == {}
+    assert server.count("gnuhealth.lab") == arrives["request"]
+
+
+def test_an_instruction_that_names_what_has_no_place_is_refused(server: GnuHealth, tmp_path: Path) -> None:
+    """The INS has no place in GNU Health: an instruction that names it is refused before anything leaves, and nobody is there."""
+    lab = into_gnuhealth(tmp_path / "in", server)
+    lab.change = lambda it: also(it, "patient", "ins", "ins_oid", "ins_status", "birth_place")
+    ready = lab.ready()
+    with pytest.raises(Refusal) as refused:
+        ready.course.run(start(ready), by=ready.cast.ids["engineer"])
+    assert refused.value.code == "plan/field-not-mapped"
+    assert server.count("gnuhealth.patient") == 0

@@ -25,11 +25,20 @@ _LINES: Final = frozenset({
 """The columns that are one line in GNU Health."""
 _NEEDED: Final[dict[str, tuple[str, ...]]] = {
     "prescriber": ("id", "name"),
-    "patient": ("puid", "name", "gender", "dob"),
-    "request": ("name", "patient", "source", "date", "state"),
-    "result": ("reference", "report", "name", "status", "visibility"),
+    "patient": ("puid", "name", "dob"),
+    "request": ("name", "patient", "date"),
+    "result": ("reference", "report", "status", "visibility"),
 }
-"""What a record must say: where GNU Health would refuse it, or fill it by itself, or fail later (a request for a patient without a day of birth)."""
+"""What a record must say: where GNU Health would refuse it, or fail later (a request for a patient without a day of birth)."""
+_SAID: Final[dict[str, tuple[str, ...]]] = {
+    "prescriber": (),
+    "patient": (),
+    "request": ("source", "state"),
+    "result": ("name",),
+}
+"""What GNU Health would fill by itself: asked for and absent, it would not be given back so; not asked for, it may be filled."""
+DRAFT: Final = "draft"
+UNDISCLOSED: Final = "nd"
 _PHONES: Final = ("phone", "mobile", "email")
 
 
@@ -43,7 +52,8 @@ class Makers:
 
     def check(self, kind: str, row: Row) -> None:
         """Raises Unfit where GNU Health would not hold the row, or not give it back."""
-        if any(not row.get(name) for name in _NEEDED[kind]):
+        said = [name for name in _SAID[kind] if name in row]
+        if any(not row.get(name) for name in (*_NEEDED[kind], *said)):
             raise Unfit("not-null")
         for name in _LINES & row.keys():
             line(row[name])
@@ -105,7 +115,7 @@ class Makers:
             reports.append({**report, "test": test, "patient": patient, "requestor": doctor})
             orders.append({
                 "test_type": test, "patient_id": patient, "doctor_id": doctor, "date": at, "urgent": None if urgent is None else urgent == "true",
-                "comment": row.get("comment"), "state": "cancel" if row["state"] == "cancel" else "ordered",
+                "comment": row.get("comment"), "state": "cancel" if row.get("state") == "cancel" else "ordered",
             })  # fmt: skip
         made = self._server.create(ORDER, orders)
         numbers = {it["id"]: it["request"] for it in self._server.among(ORDER, "id", made, ["request"])}
@@ -117,10 +127,10 @@ class Makers:
         day_said, at = row["date"] or "", row.get("date_requested")
         if at is not None and at[:10] != day_said:
             raise Unfit("check")
-        zone = self._server.address.zone
+        state, zone = row.get("state", DRAFT), self._server.address.zone
         return {
-            "name": row["name"], "source_type": "patient", "other_source": row["source"], "date_analysis": None,
-            "date_requested": moment(at or f"{day_said} 00:00:00", zone), "state": "draft" if row["state"] == "cancel" else row["state"],
+            "name": row["name"], "source_type": "patient", "other_source": row.get("source"), "date_analysis": None,
+            "date_requested": moment(at or f"{day_said} 00:00:00", zone), "state": DRAFT if state == "cancel" else state,
         }  # fmt: skip
 
     def _results(self, rows: Sequence[Row]) -> None:
@@ -188,7 +198,7 @@ def _person(row: Row, *, professional: bool) -> Values:
     else:
         values |= {
             "is_patient": True,
-            "gender": row["gender"],
+            "gender": row.get("gender") or UNDISCLOSED,
             "ref": row["puid"],
             "dob": day(row["dob"] or ""),
         }
@@ -202,7 +212,7 @@ def _person(row: Row, *, professional: bool) -> Values:
 def _line_values(row: Row) -> Values:
     low, high, said = row.get("low"), row.get("high"), row.get("result")
     return {
-        "name": line(row["name"]), "code": row.get("code"), "result_text": said, "result": number(said),
+        "name": row.get("name", row.get("code")), "code": row.get("code"), "result_text": said, "result": number(said),
         "normal_range": normal_range(low, high), "lower_limit": number(low), "upper_limit": number(high), "remarks": row.get("remarks"),
         "excluded": row["visibility"] != VISIBLE,
     }  # fmt: skip
