@@ -46,6 +46,10 @@ def test_the_archives_verbs_from_the_passage_to_the_files(desk: Desk, tmp_path: 
     accepted(desk)
     assert desk.json(*make, "--dry-run")["dry_run"]
     assert not Path(place).exists()
+    stray = tmp_path / "kept-files" / "messages" / "stray.csv"
+    stray.write_text("somebody;else\r\n1;2\r\n")
+    assert desk.json(*make, code=4)["refusal"]["code"] == "archive/target-holds-more"
+    stray.unlink()
     made = desk.json(*make)
     assert {path.name for path in Path(place).iterdir()} == NAMES
     assert sum(made["records"].values()) > 100

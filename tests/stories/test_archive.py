@@ -237,7 +237,7 @@ def resealed(kept: Kept, place: Path, **change: Any) -> None:
     (place / MANIFEST).write_bytes(sign_document(payload, type="archive", keys=[key]))
 
 
-LIES = {
+LIES: dict[str, tuple[dict[str, Any], str]] = {
     "instruction": ({"instruction": "sha256:" + "0" * 64}, "archive acceptance"),
     "reconciliation": ({"reconciliation": "sha256:" + "0" * 64}, "archive acceptance"),
     "list": ({"sums": "0" * 64}, "archive contents"),
@@ -325,6 +325,16 @@ def test_keys_of_two_sorts_are_refused() -> None:
     with pytest.raises(Refusal) as none:
         archive_recipients([])
     assert (mixed.value.code, none.value.code) == ("archive/recipients-mixed", "archive/no-recipient")
+
+
+def test_a_file_that_another_put_there_is_not_kept(kept: Kept) -> None:
+    """A file in the folder that holds no record of the passage is found as all is read back, and no archive is left."""
+    stray = kept.home / "fhir" / "stray.ndjson"
+    stray.write_text("{}")
+    try:
+        assert refused(kept, "stray") == "archive/target-holds-more"
+    finally:
+        stray.unlink()
 
 
 def test_records_beyond_those_accepted_are_not_kept(kept: Kept, tmp_path: Path) -> None:

@@ -20,12 +20,15 @@ from ecluse import __version__
 from ecluse.adapters.archive.about import counted, index, outside_readme
 from ecluse.adapters.archive.tables import TableReading
 from ecluse.adapters.archive.write import Outside, Written, write_archive
+from ecluse.adapters.clock import SystemClock
 from ecluse.adapters.connectors.files.address import format_named, parse_files
-from ecluse.adapters.connectors.files.folder import FolderFile, Listing
+from ecluse.adapters.connectors.files.folder import FolderFile
 from ecluse.adapters.connectors.files.target import published
 from ecluse.base.refusal import Refusal
 from ecluse.inspection.archive import verify_archive
+from ecluse.passage.account import Accounting
 from ecluse.passage.acts import ARCHIVE_MADE
+from ecluse.passage.extract import Snapshot
 from ecluse.passage.inbound import Received, compare_target
 from ecluse.passage.migration import Act, MigrationState
 from ecluse.people.person import check_may
@@ -38,6 +41,7 @@ from ecluse.proof.seal import Recipient
 from ecluse.proof.sign import digest, sign_document, verify_document
 from ecluse.proof.tar import Entry, entry, untarred
 from ecluse.proof.unseal import Opener, unseal
+from ecluse.terms.plan import Plan
 from ecluse.wiring.course import Course
 from ecluse.wiring.inspection import bundle_files
 from ecluse.wiring.laboratory import checksum
@@ -90,6 +94,7 @@ def make_archive(course: Course, place: Path, making: Making) -> ArchiveManifest
             yield from reading.entries(
                 snapshot, plan, checksum=checksum(), salts=received.statement.salts, folder=folder
             )
+            _check_all_read(snapshot, plan)
         yield from (_record(file) for file in files)
         check_accepted(course, received, reading, accepted)
         yield from counted(reading)
@@ -133,18 +138,24 @@ def opened_with(identities: Sequence[Opener]) -> Callable[[BinaryIO], Iterator[b
 def _records(url: str) -> tuple[FolderFile, ...]:
     """The files that a reader of the target sees. Raises Refusal `archive/target-not-files`, `files/not-published`."""
     if url.startswith("fhir+file:"):
-        return tuple(file for file in _fhir(url).files if isinstance(file, FolderFile))
+        return _fhir(url)
     path = parse_files(url).path if format_named(url) else None
     if path is None:
         raise Refusal("archive/target-not-files", got=url.partition(":")[0])
     return tuple(file for file in published(path).files if isinstance(file, FolderFile))
 
 
-def _fhir(url: str) -> Listing:
+def _fhir(url: str) -> tuple[FolderFile, ...]:
+    """The pieces that the folder's manifest names, and the manifest; a file that somebody else put beside them is none of it."""
     from ecluse.adapters.connectors.fhir.address import parse_folder
+    from ecluse.adapters.connectors.fhir.folder import MANIFEST, Folder
     from ecluse.adapters.connectors.files.folder import listed
 
-    return listed(parse_folder(url).path)
+    path = parse_folder(url).path
+    pieces = Folder(path, clock=SystemClock()).contents().pieces
+    named = {MANIFEST, *(name for piece in pieces for name in piece.names)}
+    files = (file for file in listed(path).files if isinstance(file, FolderFile))
+    return tuple(file for file in files if file.name in named)
 
 
 def _record(file: FolderFile) -> Entry:
@@ -153,6 +164,12 @@ def _record(file: FolderFile) -> Entry:
             yield from iter(lambda: opened.read(_PIECE), b"")
 
     return Entry(f"records/{file.name}", file.stamp.octets, octets)
+
+
+def _check_all_read(snapshot: Snapshot, plan: Plan) -> None:
+    """Nothing in the files but records: what could not be read was put there by another."""
+    if isinstance(snapshot, Accounting) and (unread := snapshot.account(plan).unread):
+        raise Refusal("archive/target-holds-more", kind="unread", got=sum(unread.values()), expected=0)
 
 
 def check_accepted(course: Course, received: Received, reading: TableReading, accepted: bytes) -> None:
