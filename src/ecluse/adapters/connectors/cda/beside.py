@@ -1,19 +1,20 @@
 """Our own element beside CDA's: what a record says that CDA has no place for, or would not say exactly.
 
     <records xmlns="urn:ecluse:records:1">
-      <record kind="result" id="R1"><field name="version">2</field></record>
+      <record kind="result" id="R1"><field name="version">2</field><field name="unit"/><field name="flag" absent="true"/></record>
       <record kind="result" id="R2" gone="true"/>
       <record kind="document" id="C1"><field name="content" form="base64">JVBERg==</field></record>
 
-Decides how it is written and read. A field that is present and empty empties what CDA's elements say; `gone` takes a record away that they seem
-to tell. A reader who does not know the namespace loses these fields and nothing else (HL7 CDA R2, 1.4).
+Decides how it is written and read. A field is what the record says, an empty text included; `absent` takes away what CDA's elements seem to say
+of one, `gone` a record that they seem to tell. A reader who does not know the namespace loses these fields and nothing else (HL7 CDA R2, 1.4).
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from lxml import etree
 
@@ -23,9 +24,16 @@ from ecluse.adapters.connectors.files.format import Fact
 from ecluse.adapters.xml import Element
 from ecluse.terms.vocabulary import vocabulary
 
-__all__ = ["Said", "add_record", "new_records", "told_beside"]
+__all__ = ["Beside", "Said", "add_record", "new_records", "told_beside"]
 
 Said = Mapping[str, str | bytes]
+
+
+class Beside(NamedTuple):
+    """What our element tells of one record, and the fields of which it tells that there is nothing."""
+
+    fact: Fact
+    absent: tuple[str, ...]
 
 
 def new_records(parent: Element | None = None) -> Element:
@@ -35,8 +43,10 @@ def new_records(parent: Element | None = None) -> Element:
     return etree.SubElement(parent, q("records", OURS))
 
 
-def add_record(records: Element, kind: str, name: str, fields: Said, *, gone: bool = False) -> None:
-    """One record, with the fields that are to be said."""
+def add_record(
+    records: Element, kind: str, name: str, fields: Said, *, absent: Iterable[str] = (), gone: bool = False
+) -> None:
+    """One record, with the fields that are to be said, and those of which nothing is."""
     record = etree.SubElement(records, q("record", OURS), kind=kind, id=name)
     if gone:
         record.set("gone", "true")
@@ -47,21 +57,29 @@ def add_record(records: Element, kind: str, name: str, fields: Said, *, gone: bo
             element.text = base64.b64encode(value).decode()
         else:
             element.text = value
+    for field in absent:
+        etree.SubElement(record, q("field", OURS), name=field, absent="true")
 
 
-def told_beside(page: Page, place: str) -> Iterator[Fact]:
-    """The facts of every such element. What the vocabulary has no name for is left out, and shows among what is not carried."""
+def told_beside(page: Page, place: str) -> Iterator[Beside]:
+    """What every such element tells. What the vocabulary has no name for is left out, and shows among what is not carried."""
     kinds = vocabulary().kinds
     for number, record in enumerate(page.root.iter(q("record", OURS)), start=1):
         kind, name = record.get("kind", ""), record.get("id", "")
         if kind not in kinds or not name:
             continue
         row: dict[str, str | bytes | None] = {"id": name}
+        absent = []
         for element in record.iterchildren(q("field", OURS)):
             field = kinds[kind].fields.get(element.get("name", ""))
-            if field is not None and field.name != "id":
+            if field is None or field.name == "id":
+                continue
+            if element.get("absent") == "true":
+                absent.append(field.name)
+            else:
                 row[field.name] = _value(element, octets=field.type == "bytes")
-        yield Fact(kind, row, f"{place}.{number}", gone=record.get("gone") == "true")
+        fact = Fact(kind, row, f"{place}.{number}", gone=record.get("gone") == "true")
+        yield Beside(fact, tuple(absent))
 
 
 def _value(element: Element, *, octets: bool) -> str | bytes | None:

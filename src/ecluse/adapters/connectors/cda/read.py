@@ -59,13 +59,17 @@ def facts_of(page: Page, *, place: str) -> Iterator[Fact]:
     """Every fact of a document. Raises `Unusable`."""
     beside = list(told_beside(page, place))
     if local(page.root) == "records" and namespace(page.root) == OURS:
-        yield from beside
+        yield from (it.fact for it in beside)
         return
     if local(page.root) != "ClinicalDocument" or namespace(page.root) != V3:
         raise Unusable("not-a-cda")
+    corrected = {(it.fact.kind, str(it.fact.row["id"])): it for it in beside}
     for kind, row in _own(page, known=bool(beside)):
-        yield Fact(kind, {name: value for name, value in row.items() if value is not None}, place)
-    yield from beside
+        there = corrected.get((kind, str(row["id"])))
+        absent = there.absent if there is not None else ()
+        said = {name: value for name, value in row.items() if value is not None and name not in absent}
+        yield Fact(kind, said, place)
+    yield from (it.fact for it in beside)
 
 
 def _own(page: Page, *, known: bool) -> Iterator[tuple[str, Texts]]:

@@ -76,11 +76,9 @@ def _document(case: Case, zone: ZoneInfo) -> Element:
     for (kind, name), row in wanted.items():
         there = told.get((kind, name))
         changed = {field: value for field, value in row.items() if there is None or there.get(field) != value}
-        emptied: dict[str, str | bytes] = {
-            field: "" for field in (there or {}) if field not in row and field != "id"
-        }
-        if changed or emptied or there is None:
-            add_record(beside, kind, name, changed | emptied)
+        absent = [field for field in (there or {}) if field not in row and field != "id"]
+        if changed or absent or there is None:
+            add_record(beside, kind, name, changed, absent=absent)
     for kind, name in told.keys() - wanted.keys():
         add_record(beside, kind, name, {}, gone=True)
     if not len(beside):
@@ -116,4 +114,4 @@ def _wanted(case: Case) -> Records:
 
 
 def _said(row: Row) -> dict[str, str | bytes]:
-    return {name: value for name, value in row.items() if value and name != "id"}
+    return {name: value for name, value in row.items() if value is not None and name != "id"}

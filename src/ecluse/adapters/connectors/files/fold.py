@@ -30,13 +30,17 @@ _CUTS: Final = "_last_gone"
 
 @dataclass(slots=True)
 class TableFold:
-    """One kind's facts on their way into the scratch. `key`: the column that holds the record's id; `octets`: the columns that hold octets."""
+    """One kind's facts on their way into the scratch. `key`: the column that holds the record's id; `octets`: the columns that hold octets.
+
+    `exact`: our own files are read back, where an empty text was written as one and is not the order to empty a field.
+    """
 
     name: str
     key: str
     columns: tuple[str, ...]
     octets: frozenset[str]
     scratch: Scratch
+    exact: bool = False
     told: int = 0
     _emptied: set[str] = field(default_factory=set)
     _held: list[tuple[str | bytes | int | bool | None, ...]] = field(default_factory=list)
@@ -73,7 +77,7 @@ class TableFold:
         value = fact.row.get(name)
         if value is None:
             return None
-        if not value:
+        if not value and not self.exact:
             self._emptied.add(name)
         if name in self.octets:
             return value.encode() if isinstance(value, str) else value

@@ -71,7 +71,7 @@ class UnreadUnits:
 
 @dataclass(slots=True)
 class Intake:
-    """Everything in `listing`, read once. `keys`: for each table of messages, the column of its record's id."""
+    """Everything in `listing`, read once. `keys`: for each table of messages, the column of its record's id; `exact`: as in `TableFold`."""
 
     fmt: Format | Tables
     listing: Listing
@@ -79,6 +79,7 @@ class Intake:
     wanted: Mapping[str, tuple[str, ...]]
     keys: Mapping[str, str]
     scratch: Scratch
+    exact: bool = False
     unread: UnreadUnits = field(init=False)
     _units: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
@@ -103,7 +104,7 @@ class Intake:
     def _messages(self, fmt: Format) -> dict[str, Facts]:
         folds = {
             name: TableFold(
-                name, self.keys[name], self._columns(name), self._octets(name), self.scratch
+                name, self.keys[name], self._columns(name), self._octets(name), self.scratch, self.exact
             )
             for name in self.catalogue.tables
         }  # fmt: skip

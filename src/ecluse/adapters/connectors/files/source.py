@@ -116,15 +116,20 @@ class FilesSource:
         return self._account
 
     def _read(self, plan: Plan, scratch: Scratch) -> Intake:
-        """All the files through the plan's columns, not yet run."""
-        listing = self._listing
+        """All the files through the plan's columns, not yet run. A target whose folder is not made yet holds nothing."""
+        try:
+            listing = self._listing
+        except Refusal as refused:
+            if not (plan.read_back and refused.code == "files/absent"):
+                raise
+            listing = Listing(())
         if not listing.files and not plan.read_back:
             raise Refusal("files/none")
         keys: dict[str, str] = {}
         if not isinstance(self._fmt, Tables):
             keys = {kind.table: _key(kind) for kind in mapping_of(self._fmt).kinds.values()}
         wanted = columns_read(plan, self._catalogue, "duckdb")
-        return Intake(self._fmt, listing, self._catalogue, wanted, keys, scratch)
+        return Intake(self._fmt, listing, self._catalogue, wanted, keys, scratch, exact=plan.read_back)
 
 
 class FilesSnapshot:
