@@ -159,7 +159,7 @@ class Names:
         """
         text = self.key_text(read)
         if read.reading.values:
-            return self._met(_meant(text, read.reading))
+            return self._met(self.exact(_meant(text, read.reading)))
         bare = plain and not read.reading.trim and not self._told_apart(read)
         tree = read.tree.copy() if bare else self._met(text)
         if not read.reading.absent:
@@ -178,8 +178,8 @@ class Names:
         return oracle.sorted_text(tree.copy()) if self.dialect == "oracle" else self.text(tree, column)
 
     def _met(self, text: exp.Expr) -> exp.Expr:
-        """A text that is compared with other keys."""
-        return tsql.key(text) if self.dialect == "tsql" else self.exact(text)
+        """An exact text, as it is compared with other keys."""
+        return tsql.key(text) if self.dialect == "tsql" else text
 
     def _padded(self, read: Value) -> bool:
         national = read.column is not None and read.column.native.lower().startswith("nchar(")
