@@ -6,6 +6,8 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,8 @@ def plan(**fields: tuple[str, ...]) -> Plan:
 
 
 WHOLE = plan(**{name: tuple(kind.fields) for name, kind in vocabulary().kinds.items()})
+JANUARY = replace(WHOLE, read_back=False, start=date(2024, 1, 1), end=date(2024, 1, 31), sites=("01",))
+"""The same as a source is read: of January, under no category."""
 
 
 @contextmanager
@@ -64,12 +68,20 @@ def test_the_last_present_value_of_each_field_wins(folder: Path) -> None:
     """A later message completes and replaces what earlier ones said, field by field; "" empties; silence changes nothing."""
     first = line("patient", id="P1", birth_name="DURAND", phone="01", city="PARIS")
     second = line("patient", id="P1", birth_name="MARTIN", phone="", email="a@example.org")
-    with opened(folder, first + line("patient", id="P2", city=""), second) as (snapshot, wanted):
+    asked = R1 + line("request", id="R2", patient="P2", site="01", date="2024-01-16")
+    files = (asked, first + line("patient", id="P2", city=""), second)
+    with opened(folder, *files, wanted=JANUARY) as (snapshot, wanted):
         assert rows(snapshot, wanted, "patient") == {
             "P1": {"id": "P1", "birth_name": "MARTIN", "city": "PARIS", "email": "a@example.org"},
             "P2": {"id": "P2"},
         }
         assert snapshot.account(wanted).facts["patient"] == Facts(told=3, records=2, superseded=1)
+
+
+def test_an_empty_text_of_our_own_files_is_one(folder: Path) -> None:
+    """Read back, what a record's field holds is what was written: an empty text is not the order to empty it."""
+    with opened(folder, line("patient", id="P2", city="")) as (snapshot, wanted):
+        assert rows(snapshot, wanted, "patient") == {"P2": {"id": "P2", "city": ""}}
 
 
 def test_what_is_gone_is_gone_until_it_is_told_again(folder: Path) -> None:
@@ -90,13 +102,13 @@ def test_the_removal_of_a_record_never_told_is_counted(folder: Path) -> None:
 
 def test_octets_told_again_are_replaced(folder: Path) -> None:
     """A document told again has the octets told last, and none where they are emptied."""
-    told = line("document", id="D1", content=b"\x00\xff1") + line("document", id="D2", content=b"x")
-    with opened(folder, told, line("document", id="D1", content=b"2\x00") + line("document", id="D2", content=b"")) as (
-        snapshot, wanted,
-    ):  # fmt: skip
+    told = line("document", id="D1", request="R1", content=b"\x00\xff1")
+    told += line("document", id="D2", request="R1", content=b"x")
+    again = line("document", id="D1", content=b"2\x00") + line("document", id="D2", content=b"")
+    with opened(folder, R1, told, again, wanted=JANUARY) as (snapshot, wanted):
         assert rows(snapshot, wanted, "document") == {
-            "D1": {"id": "D1", "content": b"2\x00"},
-            "D2": {"id": "D2"},
+            "D1": {"id": "D1", "request": "R1", "content": b"2\x00"},
+            "D2": {"id": "D2", "request": "R1"},
         }
 
 
