@@ -110,7 +110,7 @@ def told(running: GnuHealth, tmp_path: Path) -> tuple[dict[str, list[dict[str, A
     tables, rows, others = GnuHealthTables(), dict[str, list[dict[str, Any]]](), list[Seen | Unread]()
     wanted = {name: tuple(table.columns) for name, table in tables.catalogue(()).tables.items()}
     server = Server(parse_gnuhealth(running.url).entered(password_file(tmp_path)), side="source")
-    for it in tables.rows(held(server).files, wanted):
+    for it in tables.rows(held(server), wanted):
         if isinstance(it, Rows):
             rows.setdefault(it.table, []).extend(it.batch.to_pylist())
         else:

@@ -18,12 +18,13 @@ def check_gnuhealth(url: str) -> None:
 
 def gnuhealth_source(url: str, *, password_file: Path | None = None, scratch: Path | None = None) -> Source:
     """The GNU Health at `url`. Raises Refusal `gnuhealth/...`, `address/password-...`."""
+    from ecluse.adapters.connectors.files.folder import Listing
     from ecluse.adapters.connectors.files.source import FilesSource
     from ecluse.adapters.connectors.gnuhealth.server import Server
     from ecluse.adapters.connectors.gnuhealth.tables import GnuHealthTables, held
 
     server = Server(parse_gnuhealth(url).entered(password_file), side="source")
-    return FilesSource(GnuHealthTables(), lambda: held(server), scratch=scratch)
+    return FilesSource(GnuHealthTables(), lambda: Listing(held(server)), scratch=scratch)
 
 
 def gnuhealth_target(url: str, *, password_file: Path | None = None) -> Target:

@@ -18,10 +18,14 @@ from typing import BinaryIO, Final, NamedTuple, Protocol, runtime_checkable
 
 import pyarrow as pa
 
-from ecluse.terms.catalogue import Catalogue
+from ecluse.terms.catalogue import Catalogue, CatalogueColumn, CatalogueTable
+from ecluse.terms.mapping import BASE, KindMapping
+from ecluse.terms.mapping import Mapping as SystemMapping
+from ecluse.terms.vocabulary import vocabulary
 
 __all__ = [
-    "CARRIED", "IGNORED", "UNKNOWN", "Case", "Fact", "File", "Format", "Row", "Rows", "Seen", "Tables", "Unread", "Written",
+    "CARRIED", "IGNORED", "UNKNOWN", "Case", "Fact", "File", "Format", "Row", "Rows", "Seen", "Tables", "Unread", "Written", "catalogue_of",
+    "id_column",
 ]  # fmt: skip
 
 Row = Mapping[str, str | bytes | None]
@@ -160,3 +164,33 @@ class Tables(Protocol):
         Columns of family `bytes` are given as binary, all others as string. Never raises for what a row holds.
         """
         ...
+
+
+def catalogue_of(mapping: SystemMapping) -> Catalogue:
+    """The tables of a format of messages, as its own mapping names them: text, or octets where the field is of octets; the id is the key."""
+    tables: dict[str, CatalogueTable] = {}
+    for kind in mapping.kinds.values():
+        fields = vocabulary().kinds[kind.kind].fields
+        octets = {
+            column.name
+            for name, it in kind.fields.items()
+            for column in it.columns
+            if fields[name].type == "bytes"
+        }
+        columns = {
+            column.name: CatalogueColumn(
+                column.name, "bytes" if column.name in octets else "text", "blob" if column.name in octets else "text"
+            )
+            for column in kind.columns
+            if column.alias == BASE
+        }  # fmt: skip
+        there = tables.get(kind.table)
+        tables[kind.table] = CatalogueTable(
+            kind.table, {**(there.columns if there else {}), **columns}, (id_column(kind),)
+        )
+    return Catalogue("duckdb", tables)
+
+
+def id_column(kind: KindMapping) -> str:
+    """The column of a kind that holds the record's id."""
+    return kind.fields["id"].columns[0].name

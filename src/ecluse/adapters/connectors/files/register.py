@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from ecluse.adapters.connectors.files.format import Fact, Format, Seen, Unread
-from ecluse.adapters.connectors.files.source import catalogue_of, mapping_of
+from ecluse.adapters.connectors.files.format import Fact, Format, Seen, Unread, catalogue_of
+from ecluse.adapters.connectors.files.source import mapping_of
 from ecluse.adapters.connectors.sql.complaints import of_sqlite
 from ecluse.base.refusal import Fault
 from ecluse.terms.catalogue import Catalogue, CatalogueTable, ForeignKey

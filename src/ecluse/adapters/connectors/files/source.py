@@ -18,7 +18,7 @@ from typing import Final
 import pyarrow as pa
 
 from ecluse.adapters.connectors.files.folder import Listing
-from ecluse.adapters.connectors.files.format import Format, Tables
+from ecluse.adapters.connectors.files.format import Format, Tables, catalogue_of, id_column
 from ecluse.adapters.connectors.files.intake import Intake
 from ecluse.adapters.connectors.sql.dump import DumpSnapshot
 from ecluse.adapters.connectors.sql.query import columns_read
@@ -26,12 +26,12 @@ from ecluse.adapters.connectors.sql.scratch import Scratch, open_scratch, said
 from ecluse.base.refusal import Refusal
 from ecluse.passage.account import Account
 from ecluse.passage.extract import Count
-from ecluse.terms.catalogue import Catalogue, CatalogueColumn, CatalogueTable, Privilege
+from ecluse.terms.catalogue import Catalogue, Privilege
 from ecluse.terms.mapping import BASE, KindMapping, Mapping, parse_mapping
 from ecluse.terms.plan import Plan, Slice
 from ecluse.terms.vocabulary import vocabulary
 
-__all__ = ["FilesSnapshot", "FilesSource", "catalogue_of", "mapping_of"]
+__all__ = ["FilesSnapshot", "FilesSource", "mapping_of"]
 
 _NEEDED: Final = frozenset({"request", "patient"})
 """The links without which a record cannot be told to be of anyone."""
@@ -40,35 +40,6 @@ _NEEDED: Final = frozenset({"request", "patient"})
 def mapping_of(fmt: Format) -> Mapping:
     """The mapping that ships with a format of messages."""
     return parse_mapping(fmt.mapping.encode(), vocabulary=vocabulary())
-
-
-def catalogue_of(mapping: Mapping) -> Catalogue:
-    """The tables of a format of messages, as its own mapping names them: text, or octets where the field is of octets; the id is the key."""
-    tables: dict[str, CatalogueTable] = {}
-    for kind in mapping.kinds.values():
-        fields = vocabulary().kinds[kind.kind].fields
-        octets = {
-            column.name
-            for name, it in kind.fields.items()
-            for column in it.columns
-            if fields[name].type == "bytes"
-        }
-        columns = {
-            column.name: CatalogueColumn(
-                column.name, "bytes" if column.name in octets else "text", "blob" if column.name in octets else "text"
-            )
-            for column in kind.columns
-            if column.alias == BASE
-        }  # fmt: skip
-        there = tables.get(kind.table)
-        tables[kind.table] = CatalogueTable(
-            kind.table, {**(there.columns if there else {}), **columns}, (_key(kind),)
-        )
-    return Catalogue("duckdb", tables)
-
-
-def _key(kind: KindMapping) -> str:
-    return kind.fields["id"].columns[0].name
 
 
 class FilesSource:
@@ -127,7 +98,7 @@ class FilesSource:
             raise Refusal("files/none")
         keys: dict[str, str] = {}
         if not isinstance(self._fmt, Tables):
-            keys = {kind.table: _key(kind) for kind in mapping_of(self._fmt).kinds.values()}
+            keys = {kind.table: id_column(kind) for kind in mapping_of(self._fmt).kinds.values()}
         wanted = columns_read(plan, self._catalogue, "duckdb")
         return Intake(self._fmt, listing, self._catalogue, wanted, keys, scratch, exact=plan.read_back)
 

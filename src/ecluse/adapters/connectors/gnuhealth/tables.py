@@ -19,9 +19,7 @@ from typing import Any, BinaryIO, Final, cast
 import pyarrow as pa
 
 from ecluse.adapters.clock import Clock, SystemClock
-from ecluse.adapters.connectors.files.folder import Listing
-from ecluse.adapters.connectors.files.format import CARRIED, UNKNOWN, File, Rows, Seen, Unread
-from ecluse.adapters.connectors.files.source import catalogue_of
+from ecluse.adapters.connectors.files.format import CARRIED, UNKNOWN, File, Rows, Seen, Unread, catalogue_of
 from ecluse.adapters.connectors.gnuhealth.server import PAGE, Server
 from ecluse.adapters.connectors.gnuhealth.told import KINDS, Told, told
 from ecluse.base.refusal import Refusal
@@ -79,10 +77,10 @@ def _page(
         yield Rows(file.name, pa.RecordBatch.from_pylist(rows, schema=shape))
 
 
-def held(server: Server, *, clock: Clock | None = None) -> Listing:
+def held(server: Server, *, clock: Clock | None = None) -> tuple[File, ...]:
     """What a GNU Health holds, as files: one for each kind, parents first."""
     began = (clock or SystemClock()).now()
-    return Listing(tuple(Records(kind, str(place), server, began) for place, kind in enumerate(KINDS, 1)))
+    return tuple(Records(kind, str(place), server, began) for place, kind in enumerate(KINDS, 1))
 
 
 @dataclass(frozen=True, slots=True)
