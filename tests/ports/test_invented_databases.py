@@ -123,7 +123,7 @@ def test_progress_is_told_up_to_the_last_patient(tmp_path: Path) -> None:
 def test_an_unknown_kind_of_database_is_refused() -> None:
     """An address that is neither SQLite, PostgreSQL nor MariaDB is refused before anything is made."""
     with pytest.raises(Refusal) as refusal:
-        fill("oracle://somewhere", patients=1, seed=1)
+        fill("db2://somewhere", patients=1, seed=1)
     assert (refusal.value.code, refusal.value.exit) == ("address/unknown-system", 2)
 
 
