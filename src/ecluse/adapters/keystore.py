@@ -19,6 +19,7 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+from ecluse.adapters.durable import to_disk
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.proof.seal import Recipient
 from ecluse.proof.unseal import Identity, new_identity
@@ -76,7 +77,7 @@ class Keystore:
         if kek.exists():
             self._write(kek, os.urandom(_KEK))
             kek.unlink()
-            self._sync_folder()
+            to_disk(self._folder)
         with closing(self._connect()) as db:
             db.execute("delete from identities where name = ?", (name,))
             db.execute("vacuum")
@@ -126,14 +127,7 @@ class Keystore:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        self._sync_folder()
-
-    def _sync_folder(self) -> None:
-        descriptor = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        to_disk(self._folder)
 
     def _check_private(self) -> None:
         for path in (self._folder, *self._folder.iterdir()):

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from ecluse.adapters.durable import to_disk
 from ecluse.base.refusal import Fault, Refusal
 
 __all__ = ["DiskVault"]
@@ -44,7 +45,7 @@ class DiskVault:
             raise
         finally:
             partial.unlink(missing_ok=True)
-        _flush_folder(place.parent)
+        to_disk(place.parent)
         return size
 
     def open(self, folder: str, name: str) -> BinaryIO:
@@ -76,7 +77,7 @@ class DiskVault:
         for file in files:
             file.unlink()
         place.rmdir()
-        _flush_folder(self._root)
+        to_disk(self._root)
         return len(files)
 
     def _place(self, *parts: str) -> Path:
@@ -97,11 +98,3 @@ def _write(place: Path, octets: Iterable[bytes]) -> int:
         file.flush()
         os.fsync(file.fileno())
     return size
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,7 +7,6 @@ the wiring's to ask.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from ecluse.adapters.archive.tables import csv_octets
+from ecluse.adapters.durable import octets_to_disk, to_disk
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.proof.archive import EVIDENCE, FOLDER, LIST, MANIFEST, README, SEALED, File
 from ecluse.proof.classic import ClassicRecipient
@@ -66,7 +66,7 @@ def write_archive(
         try:
             _fill(beside, inside=inside, to=to, outside=outside, sign=sign)
             beside.rename(place)
-            _to_disk(place.parent)
+            to_disk(place.parent)
         except BaseException:
             shutil.rmtree(beside, ignore_errors=True)
             raise
@@ -95,8 +95,8 @@ def _fill(
     (beside / MANIFEST).write_bytes(sign(Written(listed.count, listed.digest, files)))
     for path in beside.iterdir():
         path.chmod(0o600)
-        _to_disk(path)
-    _to_disk(beside)
+        octets_to_disk(path)
+    to_disk(beside)
 
 
 class _Listed:
@@ -131,11 +131,3 @@ class _Listed:
 def _from_start(file: BinaryIO) -> Iterator[bytes]:
     file.seek(0)
     return iter(lambda: file.read(_PIECE), b"")
-
-
-def _to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

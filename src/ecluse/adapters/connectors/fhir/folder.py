@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from ecluse.adapters.clock import Clock
 from ecluse.adapters.connectors.fhir.elements import BASE, TYPES
+from ecluse.adapters.durable import to_disk
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage.load import Mark
 
@@ -152,13 +153,13 @@ class Folder:
                 raise _said(error, where) from None
 
     def _commit(self, contents: Contents) -> None:
-        _to_disk(self.path)
+        to_disk(self.path)
         new = self.path / _NEW
         new.unlink(missing_ok=True)
         with _created(new) as file:
             file.write(json.dumps(self._manifest(contents), indent=1).encode())
         new.replace(self.path / MANIFEST)
-        _to_disk(self.path)
+        to_disk(self.path)
 
     def _manifest(self, contents: Contents) -> dict[str, Any]:
         """The output listing of the Bulk Data specification; urls are relative to the manifest's own place."""
@@ -235,15 +236,6 @@ def _created(path: Path) -> Iterator[_File]:
         yield file
     finally:
         file.close()
-
-
-def _to_disk(folder: Path) -> None:
-    """The folder's own names are on the disk (fsync(2): a file's fsync does not do it)."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _said(error: OSError, where: str) -> Fault:

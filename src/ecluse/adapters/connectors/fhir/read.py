@@ -94,10 +94,6 @@ class FhirSnapshot:
             while some := list(islice(rows, DOCUMENTS if held.binaries else CHUNK)):
                 yield batch_of(piece, some, self._told)
 
-    def sample(self, plan: Plan, piece: Slice) -> pa.RecordBatch | None:
-        """See `Snapshot.sample`."""
-        return next(iter(self.rows(plan, piece)), None)
-
     def _told(self, requests: pa.Array) -> pa.Table:
         return self._requests.told(requests, self._contents.of("request"))
 

@@ -169,10 +169,6 @@ class FhirServerSnapshot:
         while some := list(islice(rows, DOCUMENTS if piece.kind == "document" else CHUNK)):
             yield batch_of(piece, some, self._told)
 
-    def sample(self, plan: Plan, piece: Slice) -> pa.RecordBatch | None:
-        """See `Snapshot.sample`."""
-        return next(iter(self.rows(plan, piece)), None)
-
     def _rows(self, kind: str, *, octets: bool = False) -> Iterator[Row]:
         for resource in self._standing.search(TYPES[kind], {"_tag": kind_tag(kind)}, where=kind):
             check_unchanged(resource, self._began)

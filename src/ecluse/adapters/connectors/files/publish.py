@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from ecluse.adapters.connectors.files.format import Case, Format, Row, Written
 from ecluse.adapters.connectors.files.register import quoted
+from ecluse.adapters.durable import to_disk
 from ecluse.base.refusal import Fault
 from ecluse.terms.catalogue import Catalogue
 
@@ -46,11 +47,11 @@ def publish(folder: Path, fmt: Format, connection: sqlite3.Connection, tables: C
         new.mkdir(mode=0o700)
         for file in fmt.write(cases(connection, tables), alone(connection, tables)):
             _put(new, file)
-        _to_disk(new)
+        to_disk(new)
         if place.exists():
             place.rename(old)
         new.rename(place)
-        _to_disk(folder)
+        to_disk(folder)
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -138,12 +139,3 @@ def _put(folder: Path, file: Written) -> None:
         opened.write(file.content)
         opened.flush()
         os.fsync(handle)
-
-
-def _to_disk(folder: Path) -> None:
-    """The folder's own names are on the disk (fsync(2): a file's fsync does not do it)."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

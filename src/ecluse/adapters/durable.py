@@ -1,0 +1,26 @@
+"""Octets and names that last: a file's own fsync(2) leaves the name it was given in its folder to luck."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["octets_to_disk", "to_disk"]
+
+
+def to_disk(folder: Path) -> None:
+    """The folder's names are on the disk when this returns. Raises OSError."""
+    _flush(folder, os.O_DIRECTORY)
+
+
+def octets_to_disk(file: Path) -> None:
+    """The octets of a file that is closed already are on the disk when this returns. Raises OSError."""
+    _flush(file, 0)
+
+
+def _flush(path: Path, kind: int) -> None:
+    handle = os.open(path, os.O_RDONLY | kind)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
