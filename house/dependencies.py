@@ -49,9 +49,14 @@ class Library:
 
 
 def declared() -> set[str]:
-    """The names in pyproject.toml's own list."""
+    """The names in pyproject.toml's own lists: the program's, and what an exchange adds."""
+    return {canonicalize_name(wanted.name) for wanted in _wanted()}
+
+
+def _wanted() -> list[Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    return {canonicalize_name(Requirement(line).name) for line in project["dependencies"]}
+    lines = [*project["dependencies"], *project["optional-dependencies"]["exchange"]]
+    return [Requirement(line) for line in lines]
 
 
 def reasons() -> dict[str, str]:
@@ -62,8 +67,7 @@ def reasons() -> dict[str, str]:
 def closure() -> list[Library]:
     """Every distribution the installed program runs on, sorted by name."""
     found: dict[str, Distribution] = {}
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    awaiting = [Requirement(line) for line in project["dependencies"]]
+    awaiting = _wanted()
     while awaiting:
         wanted = awaiting.pop()
         name = canonicalize_name(wanted.name)
