@@ -25,10 +25,11 @@ from ecluse.passage.inbound import (
     receive,
     reconcile_target,
 )
+from ecluse.passage.journal import Event
 from ecluse.passage.migration import Act, MigrationState, migrations
 from ecluse.passage.outbound import begin, deposit, extract_parcel, prepare
 from ecluse.passage.signing import sign
-from ecluse.passage.site import Event, Known, Site
+from ecluse.passage.site import Known, Site
 from ecluse.people.person import Person
 from ecluse.proof.keycert import certify
 from ecluse.proof.keys import SigningKey

@@ -14,8 +14,8 @@ from typing import Final
 
 from ecluse.base.refusal import Refusal
 from ecluse.base.words import say
+from ecluse.passage.journal import Documents
 from ecluse.passage.migration import Act
-from ecluse.passage.site import Documents
 from ecluse.people.person import Person
 from ecluse.proof.bundle import check_names
 from ecluse.proof.canonical import Json, canonical_json, strict_json

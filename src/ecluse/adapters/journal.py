@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from ecluse.base.refusal import Refusal
-from ecluse.passage.site import Event
+from ecluse.passage.journal import Event
 from ecluse.proof.ledger import Ledger
 from ecluse.proof.note import verify_checkpoint
 from ecluse.proof.tree import Frontier, leaf_hash

@@ -22,8 +22,9 @@ from ecluse.passage.acts import (
     INSTRUCTION_SIGNED,
     RECIPIENT_COMPARED,
 )
+from ecluse.passage.journal import Event
 from ecluse.passage.migration import Act
-from ecluse.passage.site import Event, Site
+from ecluse.passage.site import Site
 from ecluse.people.person import Person
 from ecluse.proof.keycert import Keycert, verify_keycert
 from ecluse.proof.keys import VerifyKey

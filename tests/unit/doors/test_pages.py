@@ -22,10 +22,10 @@ from ecluse.doors.pages import (
     sample_page,
 )
 from ecluse.passage.account import Account
+from ecluse.passage.journal import Event
 from ecluse.passage.migration import Act
 from ecluse.passage.reconcile import Check, Outcome, Reconciliation
 from ecluse.passage.sample import Sample, Verdict
-from ecluse.passage.site import Event
 from ecluse.terms.agreement import check
 from ecluse.terms.instruction import page, parse
 from ecluse.terms.vocabulary import vocabulary

@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime
 
 from ecluse.doors.pages import Story
 from ecluse.passage.erase import Certificate, PlaceErased
+from ecluse.passage.journal import Event
 from ecluse.passage.migration import Act
 from ecluse.passage.reconcile import Check, KindReconciliation, Outcome, Reconciliation
 from ecluse.passage.risk import Risk
 from ecluse.passage.sample import FieldPair, PatientPair, Reason, RecordPair, Sample, Verdict
-from ecluse.passage.site import Event
 from ecluse.terms.instruction import parse
 from ecluse.terms.vocabulary import vocabulary
 from tests.documents import INSTRUCTION

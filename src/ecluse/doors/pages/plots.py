@@ -14,9 +14,9 @@ from typing import Final
 from ecluse.doors.pages.markup import Content, Markup, element, joined
 from ecluse.doors.pages.tongue import Tongue, scrolled
 from ecluse.passage.canonical import NOWHERE
+from ecluse.passage.journal import Event
 from ecluse.passage.migration import CLOSES, OPENS, Act
 from ecluse.passage.reconcile import KindReconciliation
-from ecluse.passage.site import Event
 
 __all__ = ["HeatMap", "flow_bars", "gates_plot"]
 

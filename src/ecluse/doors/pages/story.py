@@ -12,9 +12,9 @@ from typing import Any
 
 from ecluse.passage.account import Account
 from ecluse.passage.acts import RECONCILIATION_SIGNED, SAMPLE_COMPARED
+from ecluse.passage.journal import Event
 from ecluse.passage.migration import Act, Migration, fold
 from ecluse.passage.reconcile import Check, KindReconciliation, Outcome, Reconciliation
-from ecluse.passage.site import Event
 from ecluse.terms.instruction import Instruction
 
 __all__ = ["Story", "reconciliation_of"]
