@@ -32,10 +32,11 @@ _STILL: Final = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Certified:
-    """A person and the certificate of their key, as its envelope."""
+    """A person, the certificate of their key and those of their passkeys, each as its envelope."""
 
     person: Person
     envelope: bytes = field(repr=False)
+    passkeys: Sequence[bytes] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +110,6 @@ def _person(one: Certified, *, names: bool) -> bytes:
         "role": one.person.role.value,
         "keycert": strict_json(one.envelope),
     }
+    if one.passkeys:
+        content["passkeys"] = [strict_json(envelope) for envelope in one.passkeys]
     return canonical_json(content | ({"name": one.person.name} if names else {}))

@@ -23,7 +23,7 @@ from ecluse.proof.entry import fields_of
 from ecluse.proof.evidence import BODIES, ENTRIES
 from ecluse.proof.keycert import Keycert
 from ecluse.proof.keys import VerifyKey
-from ecluse.proof.sign import Verified, verify_document
+from ecluse.proof.sign import PublicKey, Verified, verify_document
 from ecluse.proof.trust import Trust
 from ecluse.terms import agreement as agreements
 from ecluse.terms import codes
@@ -97,6 +97,7 @@ class Dossier:
     forgotten: int = 0
     roots: dict[str, VerifyKey] = field(default_factory=dict)
     people: dict[str, tuple[Person, Keycert]] = field(default_factory=dict)
+    passkeys: dict[str, tuple[Keycert, ...]] = field(default_factory=dict)
     agents: dict[str, Keycert] = field(default_factory=dict)
     migrations: dict[str, Migration] = field(default_factory=dict)
     manifests: dict[str, Manifest] = field(default_factory=dict)
@@ -153,15 +154,23 @@ class Dossier:
         self, digest: str, *, type: str, at: datetime, threshold: int = 1
     ) -> tuple[Verified, tuple[Person, ...]]:
         """A document and the persons who signed it, whose certificates hold at `at`. Raises Refusal `sign/...`, `bundle/document-...`."""
-        keys = {
-            name: cert.verify_key()
-            for name, (_, cert) in self.people.items()
-            if cert.not_before <= at < cert.not_after
-        }
+        keys: dict[str, PublicKey] = {}
+        holders: dict[str, str] = {}
+        for name, cert, key in self.certified_keys():
+            if cert.not_before <= at < cert.not_after:
+                keys[cert.key], holders[cert.key] = key, name
         verified = verify_document(self.envelope(digest), type=type, keys=keys, threshold=threshold)
         if verified.digest != digest:
             raise Refusal("bundle/document-altered", where=digest)
-        return verified, tuple(self.people[name][0] for name in verified.signers)
+        signers = dict.fromkeys(holders[key] for key in verified.signers)
+        return verified, tuple(self.people[name][0] for name in signers)
+
+    def certified_keys(self) -> Iterator[tuple[str, Keycert, PublicKey]]:
+        """Every key by which a person signs, key files and passkeys, each with its certificate and whose it is."""
+        for name, (_, cert) in self.people.items():
+            yield name, cert, cert.verify_key()
+            for passkey in self.passkeys.get(name, ()):
+                yield name, passkey, passkey.passkey()
 
     def signed_at(self, act: str, digest: str) -> Noted | None:
         """The first entry of this act that names the document."""

@@ -92,12 +92,14 @@ def check_people(dossier: Dossier) -> Said:
         )
         _equal(name, dossier.agents[site], subject=site, role="agent")
     for name in dossier.bundle.within("people"):
-        person, cert = _person(dossier, name)
+        person, cert, passkeys = _person(dossier, name)
         dossier.people[person.id] = person, cert
+        dossier.passkeys[person.id] = passkeys
     holders = dossier.agents | {name: cert for name, (_, cert) in dossier.people.items()}
-    keys: dict[VerifyKey, str] = {}
-    for name, cert in holders.items():
-        other = keys.setdefault(cert.verify_key(), name)
+    keys: dict[bytes, str] = {}
+    whose = [(name, cert.verify_key().octets) for name, cert in dossier.agents.items()]
+    for name, octets in whose + [(name, key.octets) for name, _, key in dossier.certified_keys()]:
+        other = keys.setdefault(octets, name)
         if other != name:
             raise Refusal("bundle/shared-key", where=other, other=name)
     for actor, times in dossier.actors.items():
@@ -253,20 +255,23 @@ def _roots(dossier: Dossier) -> dict[str, VerifyKey]:
     return roots
 
 
-def _person(dossier: Dossier, name: str) -> tuple[Person, Keycert]:
+def _person(dossier: Dossier, name: str) -> tuple[Person, Keycert, tuple[Keycert, ...]]:
     content = dossier.bundle.read(name)
     match strict_json(content):
         case {"id": str(id), "role": str(role), "keycert": Mapping() as envelope, **more} if (
-            role in _ROLES and set(more) <= {"name"}
+            role in _ROLES and set(more) <= {"name", "passkeys"}
         ):
-            pass
+            others = more.get("passkeys", [])
         case _:
             raise Refusal("bundle/person-malformed", where=name, why="its fields")
     if name != f"people/{id}.json":
         raise Refusal("bundle/person-malformed", where=name, why="its name")
-    cert = _certificate(canonical_json(envelope), dossier.roots, name)
-    _equal(name, cert, subject=id, role=role)
-    return Person(id=id, name=id, professional_id=id, role=Role(role)), cert
+    if not isinstance(others, list):
+        raise Refusal("bundle/person-malformed", where=name, why="its passkeys")
+    cert, *passkeys = (_certificate(canonical_json(one), dossier.roots, name) for one in (envelope, *others))
+    for one in (cert, *passkeys):
+        _equal(name, one, subject=id, role=role)
+    return Person(id=id, name=id, professional_id=id, role=Role(role)), cert, tuple(passkeys)
 
 
 def _certificate(envelope: bytes, roots: Mapping[str, VerifyKey], name: str) -> Keycert:

@@ -27,9 +27,8 @@ from ecluse.passage.migration import Act
 from ecluse.passage.site import Site
 from ecluse.people.person import Person
 from ecluse.proof.keycert import Keycert, verify_keycert
-from ecluse.proof.keys import VerifyKey
 from ecluse.proof.seal import Recipient
-from ecluse.proof.sign import Verified, verify_document
+from ecluse.proof.sign import PublicKey, Verified, verify_document
 from ecluse.terms import agreement as agreements
 from ecluse.terms import code_map, codes
 from ecluse.terms import instruction as instructions
@@ -168,7 +167,7 @@ def highest_version(events: Iterable[Event], name: str) -> int:
 
 
 def _verified(site: Site, digest: str, name: str, *, threshold: int = 1) -> Verified:
-    keys: dict[str, VerifyKey] = {known.key.key_id: known.key for known in site.people.values()}
+    keys: dict[str, PublicKey] = {key.key_id: key for known in site.people.values() for key in known.keys}
     verified = verify_document(site.documents.get(digest), type=name, keys=keys, threshold=threshold)
     if verified.digest != digest:
         raise Refusal("document/another", where=name, expected=digest, got=verified.digest)
@@ -176,11 +175,18 @@ def _verified(site: Site, digest: str, name: str, *, threshold: int = 1) -> Veri
 
 
 def _people(site: Site, verified: Verified) -> tuple[Person, ...]:
-    """Whose signatures these are: one person for each key. Raises Refusal `people/key-shared` where one key is two persons'."""
-    signed = [known for known in site.people.values() if known.key.key_id in verified.signers]
+    """Whose signatures these are, each person once however many of their keys signed.
+
+    Raises Refusal `people/key-shared` where one key is two persons'.
+    """
+    signed: dict[str, Person] = {}
     holders: dict[str, str] = {}
-    for known in signed:
-        other = holders.setdefault(known.key.key_id, known.person.id)
-        if other != known.person.id:  # one signature would count as two
-            raise Refusal("people/key-shared", where=site.name, got=f"{other}, {known.person.id}")
-    return tuple(known.person for known in signed)
+    for known in site.people.values():
+        for key in known.keys:
+            if key.key_id not in verified.signers:
+                continue
+            other = holders.setdefault(key.key_id, known.person.id)
+            if other != known.person.id:  # one signature would count as two
+                raise Refusal("people/key-shared", where=site.name, got=f"{other}, {known.person.id}")
+            signed[known.person.id] = known.person
+    return tuple(signed.values())

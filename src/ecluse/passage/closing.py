@@ -20,22 +20,24 @@ from ecluse.people.person import check_may
 from ecluse.people.role import Permission
 from ecluse.proof.canonical import strict_json
 from ecluse.proof.keycert import verify_keycert
-from ecluse.proof.keys import SigningKey
-from ecluse.proof.sign import digest, sign_document, verify_document
+from ecluse.proof.sign import Signer, digest, sign_document, verify_document
 from ecluse.terms.instruction import Revocation, draft_revocation, parse_revocation
 
-__all__ = ["KEY_DESTROYED", "bury", "erase_migration", "expire_due", "revoke"]
+__all__ = ["KEY_DESTROYED", "bury", "erase_migration", "expire_due", "revocation_of", "revoke"]
 
 ENDED = (MigrationState.RECONCILED, *STOPPED)
 
 
-def revoke(site: Site, *, by: str, key: SigningKey, instruction: str, reason: str) -> list[str]:
-    """The laboratory takes its instruction back by a signed document; the migrations it stops. Only erasure follows."""
+def revoke(
+    site: Site, *, by: str, key: Signer, instruction: str, reason: str, at: datetime | None = None
+) -> list[str]:
+    """The laboratory takes its instruction back by a signed document; the migrations it stops. Only erasure follows.
+
+    `at`: the instant written in the document, where a passkey signed it already (`revocation_of`); now, if it is not given.
+    """
     check_may(site.known(by).person, Permission.REVOKE)
-    if key.public != site.known(by).key:
-        raise Refusal("people/another-key", who=by)
-    payload = draft_revocation(Revocation(instruction, reason, site.clock()), language="fr").encode()
-    parse_revocation(payload)
+    site.known(by).check_theirs(key.public)
+    payload = revocation_of(site, instruction=instruction, reason=reason, at=at or site.clock())
     envelope = sign_document(payload, type="revocation", keys=[key])
     site.documents.put(envelope, digest=digest(payload))
     ordered, _ = signed_instruction(site, instruction)
@@ -49,6 +51,14 @@ def revoke(site: Site, *, by: str, key: SigningKey, instruction: str, reason: st
     for name in stopped:
         site.record(Act.REVOKE.value, by=by, subject=name, body={"instruction": instruction})
     return stopped
+
+
+def revocation_of(site: Site, *, instruction: str, reason: str, at: datetime) -> bytes:
+    """The document that takes an instruction back, as it is signed. Raises Refusal `document/...` for a reason too short, `sign/...`."""
+    signed_instruction(site, instruction)
+    payload = draft_revocation(Revocation(instruction, reason, at), language="fr").encode()
+    parse_revocation(payload)
+    return payload
 
 
 def expire_due(site: Site, *, by: str) -> list[str]:

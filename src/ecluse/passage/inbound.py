@@ -36,9 +36,9 @@ from ecluse.passage.statement import KindStatement, Statement
 from ecluse.passage.tally import Checksum, Salts, Tally
 from ecluse.people.person import check_may
 from ecluse.people.role import Permission
-from ecluse.proof.keys import SigningKey, VerifyKey
+from ecluse.proof.keys import VerifyKey
 from ecluse.proof.seal import seal
-from ecluse.proof.sign import add_signature, sign_document, verify_document
+from ecluse.proof.sign import Signer, add_signature, sign_document, verify_document
 from ecluse.proof.unseal import Identity, unseal
 from ecluse.terms.mapping import Mapping as SystemMapping
 from ecluse.terms.plan import Plan, Slice, read_back
@@ -270,7 +270,7 @@ def compare_target(
     )
 
 
-def accept(site: Site, name: str, *, by: str, key: SigningKey) -> str:
+def accept(site: Site, name: str, *, by: str, key: Signer) -> str:
     """A biologist signs the last reconciliation, in which nothing is unexplained; the document's digest. Both copies may now be erased.
 
     Raises Refusal `reconcile/unexplained`, `reconcile/nothing-to-accept`, `people/may-not`.
@@ -287,8 +287,7 @@ def accept(site: Site, name: str, *, by: str, key: SigningKey) -> str:
         raise Refusal(
             "reconcile/unexplained", got=last["unexplained"], checks=", ".join(last["failed"]) or "-"
         )
-    if key.public != site.known(by).key:
-        raise Refusal("people/another-key", who=by)
+    site.known(by).check_theirs(key.public)
     digest = str(last["document"])
     envelope = site.documents.get(digest)
     try:

@@ -15,14 +15,13 @@ from ecluse.passage.authority import document_signers
 from ecluse.passage.site import Site
 from ecluse.people.person import Person, check_may, distinct
 from ecluse.people.role import Permission
-from ecluse.proof.keys import SigningKey
-from ecluse.proof.sign import add_signature, digest, sign_document
+from ecluse.proof.sign import Signer, add_signature, digest, sign_document
 from ecluse.terms import agreement as agreements
 from ecluse.terms import code_map, codes
 from ecluse.terms import instruction as instructions
 from ecluse.terms.vocabulary import vocabulary
 
-__all__ = ["PERMISSIONS", "sign"]
+__all__ = ["ACTS", "PERMISSIONS", "check_usable", "sign"]
 
 PERMISSIONS: Final[Mapping[str, Permission]] = {
     "agreement": Permission.SIGN_AGREEMENT,
@@ -31,7 +30,6 @@ PERMISSIONS: Final[Mapping[str, Permission]] = {
     "instruction": Permission.SIGN_INSTRUCTION,
 }
 """Which permission signing each kind of document takes."""
-
 
 ACTS: Final[Mapping[str, str]] = {
     "agreement": AGREEMENT_SIGNED,
@@ -42,14 +40,15 @@ ACTS: Final[Mapping[str, str]] = {
 """What the ledger calls each document's coming into force."""
 
 
-def sign(site: Site, name: str, payload: bytes, *, by: str, key: SigningKey) -> tuple[str, bool]:
+def sign(site: Site, name: str, payload: bytes, *, by: str, key: Signer) -> tuple[str, bool]:
     """Sign a document; its digest, and whether it is now in force. Signed twice by one person, it stays as it was.
 
-    Raises Refusal `people/may-not`, and those of the document's own grammar: what could not be used is not signed.
+    Raises Refusal `people/may-not`, `people/another-key`, and those of the document's own grammar: what could not be used is not signed.
     """
-    person = site.known(by).person
-    check_may(person, PERMISSIONS[name])
-    body = _checked(site, name, payload, signer=person)
+    known = site.known(by)
+    check_may(known.person, PERMISSIONS[name])
+    known.check_theirs(key.public)
+    body = check_usable(site, name, payload, signer=known.person)
     document = digest(payload)
     site.documents.put(_envelope(site, name, payload, document, key), digest=document)
     if not _enough(name, payload, document_signers(site, name, document)):
@@ -60,8 +59,8 @@ def sign(site: Site, name: str, payload: bytes, *, by: str, key: SigningKey) -> 
     return document, True
 
 
-def _checked(site: Site, name: str, payload: bytes, *, signer: Person) -> dict[str, str | int]:
-    """The document is one that could be used; what the ledger will say of it."""
+def check_usable(site: Site, name: str, payload: bytes, *, signer: Person) -> dict[str, str | int]:
+    """The document is one that could be used; what the ledger will say of it. Raises the refusals of the document's own grammar."""
     at = site.clock()
     if name == "agreement":
         agreements.parse(payload, at=at, vocabulary=vocabulary())
@@ -82,7 +81,7 @@ def _checked(site: Site, name: str, payload: bytes, *, signer: Person) -> dict[s
     return {"subject": ordered.id, "version": ordered.version, "supersedes": ordered.supersedes or ""}
 
 
-def _envelope(site: Site, name: str, payload: bytes, document: str, key: SigningKey) -> bytes:
+def _envelope(site: Site, name: str, payload: bytes, document: str, key: Signer) -> bytes:
     try:
         return add_signature(site.documents.get(document), key)
     except Refusal as refusal:

@@ -17,7 +17,9 @@ from ecluse.passage.journal import Documents, Folded, Journal, check_act
 from ecluse.passage.migration import Migration
 from ecluse.people.person import Person
 from ecluse.proof.keys import SigningKey, VerifyKey
+from ecluse.proof.passkey import Passkey
 from ecluse.proof.seal import Recipient
+from ecluse.proof.sign import PublicKey
 from ecluse.proof.unseal import Identity
 
 __all__ = ["KeyStore", "Known", "Site"]
@@ -45,10 +47,21 @@ class KeyStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A person a site knows: who, and the public key its laboratory's root certified for them."""
+    """A person a site knows: who, and the public keys its laboratory's root certified for them: a key file's, and those of their passkeys."""
 
     person: Person
     key: VerifyKey
+    passkeys: tuple[Passkey, ...] = ()
+
+    @property
+    def keys(self) -> tuple[PublicKey, ...]:
+        """Every key by which this person signs."""
+        return (self.key, *self.passkeys)
+
+    def check_theirs(self, key: PublicKey) -> None:
+        """Raise Refusal `people/another-key` unless the key is one of this person's."""
+        if key not in self.keys:
+            raise Refusal("people/another-key", who=self.person.id)
 
 
 @dataclass(frozen=True, slots=True)

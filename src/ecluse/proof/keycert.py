@@ -15,6 +15,7 @@ from typing import Final
 from ecluse.base.refusal import Refusal
 from ecluse.proof.canonical import Json, canonical_json
 from ecluse.proof.keys import SigningKey, VerifyKey, fingerprint
+from ecluse.proof.passkey import Passkey
 from ecluse.proof.sign import sign_document, strict_json, verify_document
 
 __all__ = ["Keycert", "certify", "read_keycert", "verify_keycert"]
@@ -28,8 +29,8 @@ _INSTANT_TEXT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}
 class Keycert:
     """Whose a key is, for what, and until when.
 
-    `subject` is a person's or site's id; `purpose` is as "sign" or a migration's id; `key` is as written by `VerifyKey.encode` or by
-    `str(Recipient)`. It holds from `not_before` until just before `not_after` (UTC). `issuer` is the root's key id.
+    `subject` is a person's or site's id; `purpose` is as "sign" or a migration's id; `key` is as written by `VerifyKey.encode`,
+    by `Passkey.encode` or by `str(Recipient)`. It holds from `not_before` until just before `not_after` (UTC). `issuer` is the root's key id.
     """
 
     subject: str
@@ -45,8 +46,12 @@ class Keycert:
         return fingerprint(self.key)
 
     def verify_key(self) -> VerifyKey:
-        """The certified key when it is one that signs. Raises Refusal `key/malformed` when it is a recipient."""
+        """The certified key when it is a key file's. Raises Refusal `key/malformed` when it is a passkey or a recipient."""
         return VerifyKey.parse(self.key)
+
+    def passkey(self) -> Passkey:
+        """The certified key when it is a passkey. Raises Refusal `passkey/key-malformed` when it is another key."""
+        return Passkey.parse(self.key)
 
     def check(self, *, at: datetime) -> None:
         """Raises Refusal `key/cert-early` before its period, `key/cert-expired` after (UTC)."""

@@ -1,8 +1,8 @@
 """Signed documents (« document signé »): the exact bytes of a file, its type and k-of-n signatures, in a DSSE envelope.
 
-DSSE v1.0.2 over Ed25519. The signature covers the type and the bytes, so that no document can be passed for another, and nobody has
-to agree on a canonical form. Verify, then parse the very bytes that were returned. This module decides who signed what; it does
-not decide who may sign (`terms`, `keycert`), nor read the document.
+DSSE v1.1.0 over Ed25519, or over a passkey's assertion (`passkey`), which stands in the signature's extension. The signature covers the type and the
+bytes, so that no document can be passed for another, and nobody has to agree on a canonical form. Verify, then parse the very bytes that were
+returned. This module decides who signed what; it does not decide who may sign (`terms`, `keycert`), nor read the document.
 """
 
 from __future__ import annotations
@@ -10,19 +10,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol, TypeAlias
 
 from ecluse.base.refusal import Refusal
-from ecluse.proof.canonical import LIMIT, canonical_json, strict_json
+from ecluse.proof.canonical import LIMIT, Json, canonical_json, strict_json
 from ecluse.proof.encoding import from_base64, to_base64
-from ecluse.proof.keys import SigningKey, VerifyKey
+from ecluse.proof.keys import VerifyKey
+from ecluse.proof.passkey import Assertion, Passkey
 
 __all__ = [
     "DOCUMENT_TYPES",
+    "PublicKey",
+    "Signer",
     "Verified",
     "add_signature",
     "digest",
     "pae",
+    "payload_of",
     "sign_document",
     "strict_json",
     "verify_document",
@@ -48,6 +52,25 @@ DOCUMENT_TYPES: Final[Mapping[str, str]] = {
 """Every kind of signed document, and the payload type that its signature covers."""
 
 _MOST_SIGNATURES: Final = 64
+_KIND: Final = "application/vnd.ecluse.webauthn+json"
+
+PublicKey: TypeAlias = VerifyKey | Passkey
+"""What verifies a signature: the public half of a key file, or a passkey. Neither ever verifies what the other signed."""
+
+
+class Signer(Protocol):
+    """What signs a document: a key (`keys.SigningKey`), or what a passkey already gave for this very document (`passkey.Asserted`)."""
+
+    @property
+    def public(self) -> PublicKey:
+        """The half that verifies."""
+
+    @property
+    def key_id(self) -> str:
+        """A hint for envelopes."""
+
+    def sign(self, octets: bytes) -> bytes | Assertion:
+        """A signature over an envelope's pre-authentication encoding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +86,7 @@ class Verified:
 class _Envelope:
     type: str
     payload: bytes
-    signatures: tuple[tuple[str, bytes], ...]  # (key id, signature)
+    signatures: tuple[tuple[str, bytes | Assertion], ...]  # (key id, signature)
 
 
 def digest(payload: bytes) -> str:
@@ -77,7 +100,7 @@ def pae(type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(named), named, len(payload), payload)
 
 
-def sign_document(payload: bytes, *, type: str, keys: Sequence[SigningKey]) -> bytes:
+def sign_document(payload: bytes, *, type: str, keys: Sequence[Signer]) -> bytes:
     """The envelope of `payload`, a document of `type` (a name of DOCUMENT_TYPES), signed by each of `keys`.
 
     Raises Refusal `sign/unknown-type`, `sign/no-key`, or `sign/too-large` when the envelope would pass 1 MiB.
@@ -89,17 +112,17 @@ def sign_document(payload: bytes, *, type: str, keys: Sequence[SigningKey]) -> b
     return _write(_Envelope(payload_type, payload, tuple((key.key_id, key.sign(over)) for key in keys)))
 
 
-def add_signature(envelope: bytes, key: SigningKey) -> bytes:
+def add_signature(envelope: bytes, key: Signer) -> bytes:
     """The same document with one more signature. Raises Refusal `sign/envelope-malformed`, or `sign/already-signed` by this key."""
     read = _read(envelope)
     over = pae(read.type, read.payload)
-    if any(key.public.verifies(signature, over=over) for _, signature in read.signatures):
+    if any(_holds(key.public, signature, over=over) for _, signature in read.signatures):
         raise Refusal("sign/already-signed")
     return _write(_Envelope(read.type, read.payload, (*read.signatures, (key.key_id, key.sign(over)))))
 
 
 def verify_document(
-    envelope: bytes, *, type: str, keys: Mapping[str, VerifyKey], threshold: int = 1
+    envelope: bytes, *, type: str, keys: Mapping[str, PublicKey], threshold: int = 1
 ) -> Verified:
     """The document of `envelope`, once `threshold` distinct keys among `keys` (by any name) have signed it as a `type`.
 
@@ -118,14 +141,26 @@ def verify_document(
     return Verified(payload=read.payload, digest=digest(read.payload), signers=signers)
 
 
-def _signers(envelope: _Envelope, keys: Mapping[str, VerifyKey]) -> tuple[str, ...]:
+def payload_of(envelope: bytes) -> bytes:
+    """What an envelope holds, whoever signed it: to be shown before one signs it, and believed by nobody. Raises Refusal `sign/...`."""
+    return _read(envelope).payload
+
+
+def _signers(envelope: _Envelope, keys: Mapping[str, PublicKey]) -> tuple[str, ...]:
     over = pae(envelope.type, envelope.payload)
     signatures = [signature for _, signature in envelope.signatures]
     return tuple(
         name
         for name, key in keys.items()
-        if any(key.verifies(signature, over=over) for signature in signatures)
+        if any(_holds(key, signature, over=over) for signature in signatures)
     )
+
+
+def _holds(key: PublicKey, signature: bytes | Assertion, *, over: bytes) -> bool:
+    """Whether the signature is this key's, and of this key's kind."""
+    if isinstance(key, Passkey):
+        return isinstance(signature, Assertion) and key.verifies(signature, over=over)
+    return isinstance(signature, bytes) and key.verifies(signature, over=over)
 
 
 def _payload_type(name: str) -> str:
@@ -139,9 +174,7 @@ def _write(envelope: _Envelope) -> bytes:
         {
             "payload": to_base64(envelope.payload),
             "payloadType": envelope.type,
-            "signatures": [
-                {"keyid": hint, "sig": to_base64(signature)} for hint, signature in envelope.signatures
-            ],
+            "signatures": [_written(hint, signature) for hint, signature in envelope.signatures],
         }
     )
     if len(octets) > LIMIT:
@@ -162,10 +195,31 @@ def _read(octets: bytes) -> _Envelope:
     return _Envelope(type=type, payload=_octets(payload), signatures=tuple(map(_read_signature, signatures)))
 
 
-def _read_signature(signature: object) -> tuple[str, bytes]:
+def _written(hint: str, signature: bytes | Assertion) -> Mapping[str, Json]:
+    if isinstance(signature, bytes):
+        return {"keyid": hint, "sig": to_base64(signature)}
+    told = {
+        "authenticatorData": to_base64(signature.authenticator),
+        "clientDataJSON": to_base64(signature.client),
+    }
+    return {"extension": {"ext": told, "kind": _KIND}, "keyid": hint, "sig": to_base64(signature.signature)}
+
+
+def _read_signature(signature: object) -> tuple[str, bytes | Assertion]:
     match signature:
         case {"keyid": str(hint), "sig": str(text), **more} if not more:
             return hint, _octets(text)
+        case {
+            "keyid": str(hint),
+            "sig": str(text),
+            "extension": {
+                "kind": str(kind),
+                "ext": {"authenticatorData": str(authenticator), "clientDataJSON": str(client), **other},
+                **beside,
+            },
+            **more,
+        } if kind == _KIND and not (other or beside or more):
+            return hint, Assertion(_octets(authenticator), _octets(client), _octets(text))
     raise _malformed("a signature's fields")
 
 

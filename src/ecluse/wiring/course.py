@@ -29,7 +29,7 @@ from ecluse.passage.reconcile import Reconciliation, Side
 from ecluse.passage.replay import Replayed
 from ecluse.passage.site import Site
 from ecluse.passage.statement import Statement
-from ecluse.proof.keys import SigningKey
+from ecluse.proof.sign import Signer
 from ecluse.terms.catalogue import Privilege
 from ecluse.terms.plan import Plan
 from ecluse.wiring.laboratory import checksum, mapping_of, source_of, target_of
@@ -173,7 +173,7 @@ class Course:
             self.target, received, by=by, held=self._held(received), checksum=checksum()
         )
 
-    def accept(self, name: str, *, by: str, key: SigningKey) -> str:
+    def accept(self, name: str, *, by: str, key: Signer) -> str:
         """A biologist signs the last reconciliation; its digest."""
         return inbound.accept(self.target, name, by=by, key=key)
 

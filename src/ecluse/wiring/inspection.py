@@ -17,6 +17,7 @@ from ecluse.proof.note import COSIGNER, NoteKey
 from ecluse.proof.trust import Trust
 from ecluse.wiring.folders import SiteFolder
 from ecluse.wiring.laboratory import open_ledger, open_site
+from ecluse.wiring.passkeys import PasskeyFolder
 from ecluse.wiring.settings import Settings
 
 __all__ = ["bundle_files", "trust_of"]
@@ -33,7 +34,11 @@ def bundle_files(
         open_site(settings, side, clock=clock).journal.events()
     sites, at = _sites(settings), clock()
     people = [
-        Certified(person, (folder.path / "people" / f"{person.id}.cert").read_bytes())
+        Certified(
+            person,
+            (folder.path / "people" / f"{person.id}.cert").read_bytes(),
+            PasskeyFolder(folder).certificates(person.id),
+        )
         for folder in sites
         for person, _ in folder.people(at=at).values()
     ]

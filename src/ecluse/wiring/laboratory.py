@@ -28,6 +28,7 @@ from ecluse.terms.mapping import Mapping, parse_mapping
 from ecluse.terms.vocabulary import vocabulary
 from ecluse.wiring.folders import SiteFolder
 from ecluse.wiring.formats import unheld
+from ecluse.wiring.passkeys import PasskeyFolder
 from ecluse.wiring.settings import Settings, Side, SystemSettings
 from ecluse.wiring.systems import open_source, open_target
 
@@ -79,7 +80,13 @@ def open_site(settings: Settings, side: Side, *, clock: Clock = NOW) -> Site:
     known = [other for other in others if other.name in roots]
     people = {}
     for other in known:
-        people.update({name: Known(person, key) for name, (person, key) in other.people(at=at).items()})
+        passkeys = PasskeyFolder(other)
+        people.update(
+            {
+                name: Known(person, key, passkeys.keys(name, at=at))
+                for name, (person, key) in other.people(at=at).items()
+            }
+        )
     agent = folder.agent()
     memory = SqliteMemory(SqliteRecords(folder.path / "witness.sqlite"))
     witness = Witness(memory, name=folder.name, key=agent)

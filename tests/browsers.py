@@ -1,0 +1,50 @@
+"""Debian's Chromium, led by Playwright, with a virtual authenticator that gives passkeys; whoever lacks it has those tests skipped by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """Playwright's Browser, open as long as the block lasts; the test is skipped where there is no Chromium."""
+    if not CHROMIUM.is_file():
+        pytest.skip("chromium is absent (apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    words = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=words)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def authenticator(page: Any, **options: object) -> tuple[Any, str]:
+    """A virtual authenticator for this page, which verifies its person and never waits: the session that speaks to it, and its id."""
+    session = page.context.new_cdp_session(page)
+    session.send("WebAuthn.enable")
+    made = session.send(
+        "WebAuthn.addVirtualAuthenticator",
+        {
+            "options": {
+                "protocol": "ctap2",
+                "transport": "internal",
+                "hasResidentKey": True,
+                "hasUserVerification": True,
+                "isUserVerified": True,
+                "automaticPresenceSimulation": True,
+                **options,
+            }
+        },
+    )
+    return session, str(made["authenticatorId"])
