@@ -133,8 +133,8 @@ class PutBack:
     def ask(self, tree: exp.Select, where: str) -> Sequence[Sequence[object]]:
         return self.database.execute(in_duckdb(render(tree, self.dialect).sql, self.dialect)).fetchall()
 
-    def codes(self, plan: Plan, path: str) -> dict[str, int]:
-        return census.codes(plan, path, ask=self.ask, catalogue=self.known, dialect=self.dialect)
+    def unclassified(self, plan: Plan, path: str) -> dict[str, int]:
+        return census.unclassified(plan, path, ask=self.ask, catalogue=self.known, dialect=self.dialect)
 
     def census(self, plan: Plan, piece: Slice) -> Iterator[Count]:
         return census.census(plan, piece, ask=self.ask, catalogue=self.known, dialect=self.dialect)

@@ -48,7 +48,8 @@ def answers(source: Source, plan: Plan) -> Iterator[tuple[str, Any]]:
     """All that an engine says of a plan."""
     with source.snapshot() as snapshot:
         for path in plan.classified:
-            yield path, snapshot.codes(plan, path)
+            yield path, snapshot.unclassified(plan, path)
+            yield f"{path} all", snapshot.unclassified(replace(plan, classified={}), path)
         for piece in plan.slices:
             yield (
                 f"{piece.kind} census",

@@ -135,7 +135,7 @@ def test_a_folder_of_ours_tells_the_same_by_an_instruction(small: FhirTarget, fo
     every = replace(back, read_back=False, start=date.min, end=date.max, sites=("01", "02"))
     with source.snapshot() as snapshot:
         with pytest.raises(Refusal, match="fhir/read-back-only"):
-            snapshot.codes(back, "result.code")
+            snapshot.unclassified(back, "result.code")
         for piece in back.slices:
             expected = [row for batch in snapshot.rows(back, piece) for row in batch.to_pylist()]
             got = [row for batch in snapshot.rows(every, piece) for row in batch.to_pylist()]

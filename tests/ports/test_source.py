@@ -121,11 +121,13 @@ def test_a_rehearsal_takes_the_first_patients_and_all_that_is_theirs(lab: Place)
 
 
 def test_the_codes_seen_are_those_within_period_and_sites(lab: Place) -> None:
-    """Codes come trimmed, with their number of rows, from the rows within the instruction only."""
-    wanted = plan()
+    """Codes come trimmed, with their number of rows, from the rows within the instruction only, but for those that are classified."""
+    wanted = replace(plan(), classified={"result.code": frozenset({"GLU"}), "invoice.act": frozenset()})
     with lab.source(wanted).snapshot() as snapshot:
-        assert snapshot.codes(wanted, "result.code") == {"GLU": 2, "VIH1": 1, "GONO": 1}
-        assert snapshot.codes(wanted, "invoice.act") == {"0388": 1, "0552": 1}
+        assert snapshot.unclassified(wanted, "result.code") == {"VIH1": 1, "GONO": 1}
+        assert snapshot.unclassified(wanted, "invoice.act") == {"0388": 1, "0552": 1}
+        everything = replace(wanted, classified={})
+        assert snapshot.unclassified(everything, "result.code") == {"GLU": 2, "VIH1": 1, "GONO": 1}
 
 
 def test_reading_back_takes_every_row(lab: Place) -> None:

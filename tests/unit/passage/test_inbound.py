@@ -149,7 +149,7 @@ class Dripping:
 
     def __init__(self, snapshot: Any) -> None:
         self._snapshot = snapshot
-        self.codes, self.census = snapshot.codes, snapshot.census
+        self.unclassified, self.census = snapshot.unclassified, snapshot.census
 
     def rows(self, *asked: Any) -> Iterator[pa.RecordBatch]:
         for batch in self._snapshot.rows(*asked):

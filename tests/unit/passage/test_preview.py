@@ -38,7 +38,7 @@ class Told:
     def __init__(self, counts: dict[str, list[Count]], rows: dict[str, list[pa.RecordBatch]]) -> None:
         self.counts, self.held = counts, rows
 
-    def codes(self, plan: Plan, path: str) -> dict[str, int]:
+    def unclassified(self, plan: Plan, path: str) -> dict[str, int]:
         """No code is classified here."""
         return {}
 

@@ -67,14 +67,14 @@ class _Snapshot:
         self._catalogue, self._tables = catalogue, tables
         self._runs: dict[int, tuple[Plan, _Run]] = {}
 
-    def codes(self, plan: Plan, path: str) -> dict[str, int]:
-        """Every code of the rows within period and sites, whether or not their kind leaves."""
+    def unclassified(self, plan: Plan, path: str) -> dict[str, int]:
+        """Every code not classified of the rows within period and sites, whether or not their kind leaves."""
         kind, _, name = path.partition(".")
-        run = self._run(plan)
+        run, known = self._run(plan), plan.classified.get(path, frozenset())
         seen: Counter[str] = Counter()
         for seat in run.seats(plan.mapping.kinds[kind]):
             code = seat.written(name)
-            if code is not None and not run.outside(seat):
+            if code is not None and code not in known and not run.outside(seat):
                 seen[code] += 1
         return dict(seen)
 

@@ -48,9 +48,9 @@ class EitherSnapshot:
             return self._back
         return self._forth
 
-    def codes(self, plan: Plan, path: str) -> dict[str, int]:
-        """See `Snapshot.codes`."""
-        return self._of(plan).codes(plan, path)
+    def unclassified(self, plan: Plan, path: str) -> dict[str, int]:
+        """See `Snapshot.unclassified`."""
+        return self._of(plan).unclassified(plan, path)
 
     def census(self, plan: Plan, piece: Slice) -> Iterator[Count]:
         """See `Snapshot.census`."""

@@ -73,7 +73,7 @@ class FhirSnapshot:
         self._path, self._contents = path, contents
         self._requests = Requests(path)
 
-    def codes(self, plan: Plan, path: str) -> dict[str, int]:  # noqa: ARG002 - the port's
+    def unclassified(self, plan: Plan, path: str) -> dict[str, int]:  # noqa: ARG002 - the port's
         """Refused: a read-back plan classifies nothing. Raises Refusal `fhir/read-back-only`."""
         raise Refusal("fhir/read-back-only")
 

@@ -151,7 +151,7 @@ class FhirServerSnapshot:
         self._standing, self._began = Standing(server), began
         self._requests: pa.Table | None = None
 
-    def codes(self, plan: Plan, path: str) -> dict[str, int]:  # noqa: ARG002 - the port's
+    def unclassified(self, plan: Plan, path: str) -> dict[str, int]:  # noqa: ARG002 - the port's
         """Refused: a read-back plan classifies nothing. Raises Refusal `fhir/read-back-only`."""
         raise Refusal("fhir/read-back-only")
 

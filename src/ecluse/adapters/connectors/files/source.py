@@ -115,9 +115,9 @@ class FilesSnapshot:
         self._plan: Plan | None = None
         self.last_account: Account | None = None
 
-    def codes(self, plan: Plan, path: str) -> dict[str, int]:
-        """See `Snapshot.codes`."""
-        return self._ready(plan).codes(plan, path)
+    def unclassified(self, plan: Plan, path: str) -> dict[str, int]:
+        """See `Snapshot.unclassified`."""
+        return self._ready(plan).unclassified(plan, path)
 
     def census(self, plan: Plan, piece: Slice) -> Iterator[Count]:
         """See `Snapshot.census`."""

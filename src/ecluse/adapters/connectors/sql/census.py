@@ -1,4 +1,4 @@
-"""What every snapshot of a SQL source answers besides rows, from the one way it has of asking: codes and census.
+"""What every snapshot of a SQL source answers besides rows, from the one way it has of asking: unclassified codes and census.
 
 Decides how answers become `Count`s and that the census counts each row exactly once. Each connector gives `ask`.
 """
@@ -16,23 +16,26 @@ from ecluse.passage.extract import Count
 from ecluse.terms.catalogue import Catalogue
 from ecluse.terms.plan import Plan, Slice
 
-__all__ = ["Ask", "census", "codes"]
+__all__ = ["Ask", "census", "unclassified"]
 
 Ask = Callable[[exp.Select, str], Sequence[Sequence[object]]]
 """Runs one statement to its end: (tree, what is read, for messages) -> rows."""
 
 
-def codes(plan: Plan, path: str, *, ask: Ask, catalogue: Catalogue, dialect: Dialect) -> dict[str, int]:
-    """Every canonical code seen at `path` within the instruction, with its number of rows; a code not in the reading's values, as it is."""
+def unclassified(
+    plan: Plan, path: str, *, ask: Ask, catalogue: Catalogue, dialect: Dialect
+) -> dict[str, int]:
+    """Every canonical code seen at `path` within the instruction and not classified, with its number of rows; a code not in the reading's values, as it is."""
     kind, _, field = path.partition(".")
-    reading = plan.mapping.kinds[kind].fields[field]
+    reading, known = plan.mapping.kinds[kind].fields[field], plan.classified.get(path, frozenset())
     named = dict(reading.meanings)
     seen: dict[str, int] = {}
     for code, rows in ask(codes_query(plan, path, catalogue, dialect), path):
         if code is None or code in reading.absent:
             continue
         canonical = named.get(str(code), str(code))
-        seen[canonical] = seen.get(canonical, 0) + int(str(rows))
+        if canonical not in known:
+            seen[canonical] = seen.get(canonical, 0) + int(str(rows))
     return seen
 
 

@@ -61,6 +61,10 @@ class Value:
         """The same value, seen as column `name` of the subquery `alias`."""
         return Value(exp.column(name, table=alias, quoted=True), self.column, self.reading)
 
+    def written(self, names: Names) -> Value:
+        """The same value, as the exact text that it is: no column of its own any more."""
+        return Value(names.raw(self), None, self.reading)
+
     @property
     def padded(self) -> bool:
         """Whether the column is of fixed width: its trailing blanks tell no two keys apart."""

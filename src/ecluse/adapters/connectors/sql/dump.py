@@ -102,9 +102,9 @@ class DumpSnapshot:
         self._scratch = scratch
         self._catalogue = catalogue
 
-    def codes(self, plan: Plan, path: str) -> dict[str, int]:
-        """See `Snapshot.codes`."""
-        return census.codes(plan, path, ask=self._ask, catalogue=self._catalogue, dialect="duckdb")
+    def unclassified(self, plan: Plan, path: str) -> dict[str, int]:
+        """See `Snapshot.unclassified`."""
+        return census.unclassified(plan, path, ask=self._ask, catalogue=self._catalogue, dialect="duckdb")
 
     def census(self, plan: Plan, piece: Slice) -> Iterator[Count]:
         """See `Snapshot.census`."""

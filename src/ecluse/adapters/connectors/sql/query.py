@@ -12,9 +12,9 @@ from typing import Final, NamedTuple
 from sqlglot import exp
 
 from ecluse.adapters.connectors.sql import oracle, tsql
-from ecluse.adapters.connectors.sql.columns import BOUND, TABLE, Dialect, Names, fails, word
-from ecluse.adapters.connectors.sql.relations import Frame, subquery
-from ecluse.adapters.connectors.sql.rules import NOWHERE, Rule, Rules
+from ecluse.adapters.connectors.sql.columns import BOUND, TABLE, Dialect, Names, fails, no, word
+from ecluse.adapters.connectors.sql.relations import ID, Frame, seen, subquery
+from ecluse.adapters.connectors.sql.rules import COUNTED, NOWHERE, REQUEST, Counted, Rule, Rules, Scope
 from ecluse.terms.catalogue import Catalogue
 from ecluse.terms.plan import Plan, Slice
 from ecluse.terms.vocabulary import vocabulary
@@ -33,6 +33,7 @@ __all__ = [
 SAID: Final[dict[str, Callable[[exp.Expr], exp.Expr]]] = {"tsql": tsql.said, "oracle": oracle.said}
 """The systems that have no truth values: the same tree, in their own words."""
 CHANGED, MONTH, SITE, WITHHELD = "_changed", "_month", "_site", "_withheld"
+RULE, ROWS = "rule", "rows"
 
 
 class Query(NamedTuple):
@@ -65,7 +66,8 @@ def rows_query(plan: Plan, piece: Slice, catalogue: Catalogue, dialect: Dialect)
         if withheld is not None and name in piece.free_texts:
             tree = exp.Case().when(withheld.leave.copy(), tree, copy=False)
         outputs[name] = tree
-    outputs |= _place(rules, piece, frame, certain=not plan.read_back, native=True)
+    scope = None if piece.populated else rules.scope(frame)
+    outputs |= _place(scope, names, certain=not plan.read_back, native=True)
     if piece.mapping.changed:
         changed = frame.column(piece.mapping.changed)
         outputs[CHANGED] = names.text(changed.tree, changed.column)
@@ -77,35 +79,46 @@ def rows_query(plan: Plan, piece: Slice, catalogue: Catalogue, dialect: Dialect)
 
 
 def census_query(plan: Plan, piece: Slice, catalogue: Catalogue, dialect: Dialect) -> exp.Select:
-    """Every row that meets the mapping's `where`, under the first rule that keeps it ("" if none): rule, site, month, number of rows."""
+    """Every row that meets the mapping's `where`, under the first rule that keeps it ("" if none): rule, site, month, number of rows.
+
+    Rows are first counted by what the other rules say of each and by its request (or its own site and date); rules 1 to 3, of which each
+    asks a dozen questions of a text, then judge these groups.
+    """
     names = Names(catalogue, dialect)
     rules, frame = Rules(plan, names), Frame(names, piece.mapping)
-    outputs = {"rule": _first_rule(rules.of(piece, frame)), **_place(rules, piece, frame, certain=False)}
-    groups = [exp.column(name, table="_rows", quoted=True) for name in ("rule", SITE, MONTH)]
-    counted = exp.alias_(exp.Count(this=exp.Star()), "rows", quoted=True)
-    return (
-        exp.select(*groups, counted)
-        .from_(subquery(frame.select(outputs), "_rows"), copy=False)
-        .group_by(*(group.copy() for group in groups))
+    others = _first_rule(rules.others(piece, frame), word(""))
+    counted = Counted({}, None) if piece.populated else rules.counted(frame)
+    groups = _grouped(frame.select({RULE: others, **counted.by}), exp.Count(this=exp.Star()))
+    placing = [] if piece.populated else rules.placing(counted.scope)
+    outputs = {
+        RULE: _first_rule(placing, seen(COUNTED, RULE)),
+        **_place(counted.scope, names, certain=False),
+        ROWS: seen(COUNTED, ROWS),
+    }
+    judged = exp.select(*(exp.alias_(tree, name, quoted=True) for name, tree in outputs.items())).from_(
+        subquery(groups, COUNTED), copy=False
     )
+    if counted.requests is not None:
+        on = exp.EQ(this=seen("_request", ID), expression=seen(COUNTED, REQUEST))
+        judged = judged.join(subquery(counted.requests, "_request"), on=on, join_type="left", copy=False)
+    return _grouped(judged, exp.Sum(this=seen("_rows", ROWS)), of=(RULE, SITE, MONTH))
 
 
 def count_query(piece: Slice, catalogue: Catalogue, dialect: Dialect) -> exp.Select:
     """How many rows the census must count: those that meet the mapping's `where`, reached without what the rules look up."""
-    return Frame(Names(catalogue, dialect), piece.mapping).select({"rows": exp.Count(this=exp.Star())})
+    return Frame(Names(catalogue, dialect), piece.mapping).select({ROWS: exp.Count(this=exp.Star())})
 
 
 def codes_query(plan: Plan, path: str, catalogue: Catalogue, dialect: Dialect) -> exp.Select:
-    """Each code of the classified field at `path`, trimmed, among the rows within period and sites, with its number of rows."""
+    """Each code of the classified field at `path` that is not classified, trimmed, among the rows within period and sites, with its number of rows."""
     kind, _, field = path.partition(".")
     names = Names(catalogue, dialect)
     frame = Frame(names, plan.mapping.kinds[kind])
     scope = Rules(plan, names).scope(frame)
-    code = names.trimmed(frame.field(field))
-    seen = frame.select({"code": code}, scope.within() if scope else exp.false())
-    group = exp.column("code", table="_rows", quoted=True)
-    counted = exp.alias_(exp.Count(this=exp.Star()), "rows", quoted=True)
-    return exp.select(group, counted).from_(subquery(seen, "_rows"), copy=False).group_by(group.copy())
+    read = frame.field(field)
+    known = names.one_of(read, sorted(plan.classified.get(path, ())))
+    found = frame.select({"code": names.trimmed(read)}, no(known), scope.within() if scope else exp.false())
+    return _grouped(found, exp.Count(this=exp.Star()))
 
 
 def columns_read(plan: Plan, catalogue: Catalogue, dialect: Dialect) -> dict[str, tuple[str, ...]]:
@@ -150,24 +163,33 @@ def _statements(plan: Plan, catalogue: Catalogue, dialect: Dialect) -> Iterator[
         yield codes_query(plan, path, catalogue, dialect)
 
 
-def _first_rule(rules: list[Rule]) -> exp.Expr:
+def _first_rule(rules: list[Rule], last: exp.Expr) -> exp.Expr:
+    """The name of the first rule that keeps a row, else `last`."""
     case = exp.Case()
     for rule in rules:
         case = case.when(fails(rule.leaves), rule.name, copy=False)
-    return case.else_(word("")) if rules else word("")
+    return case.else_(last) if rules else last
 
 
-def _place(
-    rules: Rules, piece: Slice, frame: Frame, *, certain: bool, native: bool = False
-) -> dict[str, exp.Expr]:
+def _grouped(query: exp.Select, count: exp.Expr, *, of: tuple[str, ...] = ()) -> exp.Select:
+    """The rows of a query counted, by these of its columns (all of them, if none is named)."""
+    groups = [seen("_rows", name) for name in of or query.named_selects]
+    counted = exp.alias_(count, ROWS, quoted=True)
+    return (
+        exp.select(*groups, counted)
+        .from_(subquery(query, "_rows"), copy=False)
+        .group_by(*(group.copy() for group in groups))
+    )
+
+
+def _place(scope: Scope | None, names: Names, *, certain: bool, native: bool = False) -> dict[str, exp.Expr]:
     """The raw site and the month of a row, "-" where there is none; `certain`: only rows whose place is known are asked for.
 
     `native`: PostgreSQL sends the day, or NULL, and its reader writes the month out once for each day instead of once for each row.
     """
-    scope = None if piece.populated else rules.scope(frame)
     if scope is None:
         return {SITE: word(NOWHERE), MONTH: word(NOWHERE)}
-    site, month = rules.names.raw(scope.site), scope.date.day() if native else None
+    site, month = names.raw(scope.site), scope.date.day() if native else None
     if certain:
         return {SITE: site, MONTH: month or scope.date.month()}
     known = exp.Case().when(scope.date.known(), month or scope.date.month(), copy=False)

@@ -87,10 +87,10 @@ class MariadbSnapshot:
         self._fleeting = fleeting
         self._held: Plan | None = None
 
-    def codes(self, plan: Plan, path: str) -> dict[str, int]:
-        """See `Snapshot.codes`."""
+    def unclassified(self, plan: Plan, path: str) -> dict[str, int]:
+        """See `Snapshot.unclassified`."""
         self._hold(plan)
-        return census.codes(plan, path, ask=self._ask, catalogue=self._catalogue, dialect="mysql")
+        return census.unclassified(plan, path, ask=self._ask, catalogue=self._catalogue, dialect="mysql")
 
     def census(self, plan: Plan, piece: Slice) -> Iterator[Count]:
         """See `Snapshot.census`."""

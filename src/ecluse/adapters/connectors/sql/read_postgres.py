@@ -125,10 +125,10 @@ class PostgresSnapshot:
         self._scanners = scanners
         self._free: duckdb.DuckDBPyConnection | None = None
 
-    def codes(self, plan: Plan, path: str) -> dict[str, int]:
-        """See `Snapshot.codes`."""
+    def unclassified(self, plan: Plan, path: str) -> dict[str, int]:
+        """See `Snapshot.unclassified`."""
         self._hold(plan)
-        return census.codes(plan, path, ask=self._ask, catalogue=self._catalogue, dialect="postgres")
+        return census.unclassified(plan, path, ask=self._ask, catalogue=self._catalogue, dialect="postgres")
 
     def census(self, plan: Plan, piece: Slice) -> Iterator[Count]:
         """See `Snapshot.census`."""

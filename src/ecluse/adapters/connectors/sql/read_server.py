@@ -40,10 +40,12 @@ class ServerSnapshot:
         self._dialect = dialect
         self._said = said
 
-    def codes(self, plan: Plan, path: str) -> dict[str, int]:
-        """See `Snapshot.codes`."""
+    def unclassified(self, plan: Plan, path: str) -> dict[str, int]:
+        """See `Snapshot.unclassified`."""
         self._hold(plan)
-        return census.codes(plan, path, ask=self._ask, catalogue=self._catalogue, dialect=self._dialect)
+        return census.unclassified(
+            plan, path, ask=self._ask, catalogue=self._catalogue, dialect=self._dialect
+        )
 
     def census(self, plan: Plan, piece: Slice) -> Iterator[Count]:
         """See `Snapshot.census`."""

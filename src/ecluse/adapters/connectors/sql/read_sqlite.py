@@ -30,7 +30,7 @@ from ecluse.terms.plan import Plan, Slice
 
 __all__ = ["SqliteSnapshot", "SqliteSource"]
 
-FUNCTIONS: Final = frozenset({"substr", "substring", "length", "rtrim", "count", "min", "coalesce"})
+FUNCTIONS: Final = frozenset({"substr", "substring", "length", "rtrim", "count", "sum", "min", "coalesce"})
 """The functions our statements use: all else (load_extension, writefile...) is denied."""
 
 
@@ -70,9 +70,9 @@ class SqliteSnapshot:
         self._catalogue = catalogue
         self._allowed: frozenset[tuple[str, str]] = frozenset()
 
-    def codes(self, plan: Plan, path: str) -> dict[str, int]:
-        """See `Snapshot.codes`."""
-        return census.codes(plan, path, ask=self._ask, catalogue=self._catalogue, dialect="sqlite")
+    def unclassified(self, plan: Plan, path: str) -> dict[str, int]:
+        """See `Snapshot.unclassified`."""
+        return census.unclassified(plan, path, ask=self._ask, catalogue=self._catalogue, dialect="sqlite")
 
     def census(self, plan: Plan, piece: Slice) -> Iterator[Count]:
         """See `Snapshot.census`."""

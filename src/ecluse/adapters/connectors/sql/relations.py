@@ -18,7 +18,7 @@ from ecluse.terms.catalogue import CatalogueColumn
 from ecluse.terms.mapping import BASE, Column, Join, KindMapping, Mapping, Reading, Where
 from ecluse.terms.vocabulary import vocabulary
 
-__all__ = ["Frame", "Keys", "distinct", "seen", "subquery"]
+__all__ = ["ID", "Frame", "Keys", "distinct", "seen", "subquery"]
 
 ID: Final = "id"
 

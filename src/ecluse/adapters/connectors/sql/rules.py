@@ -19,11 +19,12 @@ from ecluse.terms.mapping import KindMapping
 from ecluse.terms.plan import ALL, Plan, Slice
 from ecluse.terms.vocabulary import vocabulary
 
-__all__ = ["NOWHERE", "Rule", "Rules", "Scope", "Withheld"]
+__all__ = ["COUNTED", "NOWHERE", "REQUEST", "Counted", "Rule", "Rules", "Scope", "Withheld"]
 
 NOWHERE: Final = "-"
 REQUEST, PATIENT, PRESCRIBER = "request", "patient", "prescriber"
 RANK: Final = "rank"
+COUNTED: Final = "_counted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,17 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """What rows are counted `by`, and where and when the rows of one such group are, seen through the subquery `COUNTED` and, where there
+    are `requests`, through those, LEFT JOINed as `_request` by their key.
+    """
+
+    by: dict[str, exp.Expr]
+    scope: Scope | None
+    requests: exp.Select | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Withheld:
     """A row's free texts leave if `leave` holds; else `category`, a text, kept them back (it is NULL where they leave)."""
 
@@ -81,9 +93,14 @@ class Rules:
 
     def of(self, piece: Slice, frame: Frame) -> list[Rule]:
         """Every rule that can keep a row of this kind, in order."""
+        placing = [] if piece.populated else self.placing(self.scope(frame))
+        return [*placing, *self.others(piece, frame)]
+
+    def others(self, piece: Slice, frame: Frame) -> list[Rule]:
+        """The rules, in order, that look at the row itself and not at where and when its request is."""
         if self.plan.read_back:
             return []
-        rules = self._population(piece, frame) if piece.populated else self._scope_rules(frame)
+        rules = self._population(piece, frame) if piece.populated else []
         rules += self._category(piece.kind, frame)
         if piece.container:
             rules += self._container(frame)
@@ -95,24 +112,53 @@ class Rules:
 
     def scope(self, frame: Frame) -> Scope | None:
         """Where and when a row's request is, from its own columns or through its request; None when the mapping cannot tell."""
+        own = self._own_scope(frame)
+        if own is not None or not self._placed_by_request(frame):
+            return own
+        self._join_request(frame)
+        return self._request_scope()
+
+    def counted(self, frame: Frame) -> Counted:
+        """What the rows of a kind are counted by before it is judged where and when they are, so that few groups are judged and not every row."""
+        own = self._own_scope(frame)
+        if own is not None:
+            date = own.date.read if own.date.native else own.date.read.written(self.names)
+            read = {"site": own.site.written(self.names), "date": date}
+            seated = (value.through(COUNTED, name) for name, value in read.items())
+            return Counted({name: value.tree for name, value in read.items()}, self._scope(*seated))
+        if not self._placed_by_request(frame):
+            return Counted({}, None)
+        key = self.keys.of(frame.field(REQUEST), REQUEST)
+        return Counted({REQUEST: key}, self._request_scope(), self._requests())
+
+    def _own_scope(self, frame: Frame) -> Scope | None:
         kind = frame.kind
         if kind.kind == REQUEST and frame.has("site") and frame.has("date"):
             return self._scope(frame.field("site"), frame.field("date"))
         if kind.site is not None and kind.date is not None:
             return self._scope(frame.value(kind.site), frame.value(kind.date))
-        if kind.kind != REQUEST and frame.has(REQUEST) and {"site", "date"} <= self._request.fields.keys():
-            self._join_request(frame)
-            inner = Frame(self.names, self._request)
-            return self._scope(*(inner.field(name).through("_request", name) for name in ("site", "date")))
         return None
+
+    def _placed_by_request(self, frame: Frame) -> bool:
+        return (
+            frame.kind.kind != REQUEST
+            and frame.has(REQUEST)
+            and {"site", "date"} <= self._request.fields.keys()
+        )
+
+    def _request_scope(self) -> Scope:
+        inner = Frame(self.names, self._request)
+        return self._scope(*(inner.field(name).through("_request", name) for name in ("site", "date")))
 
     def _scope(self, site: Value, date: Value) -> Scope:
         return Scope(
             site, DateRule(self.names, date, self.plan.start, self.plan.end), self.names, self.plan.sites
         )
 
-    def _scope_rules(self, frame: Frame) -> list[Rule]:
-        scope = self.scope(frame)
+    def placing(self, scope: Scope | None) -> list[Rule]:
+        """Rules 1 to 3, for a row whose request is there and then; None: nobody can tell."""
+        if self.plan.read_back:
+            return []
         if scope is None:
             return [Rule(word("scope/unknown"), exp.false())]
         return [
