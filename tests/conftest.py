@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,6 +18,7 @@ settings.register_profile("ecluse", deadline=None, suppress_health_check=[Health
 settings.load_profile("ecluse")
 
 ROOT = Path(__file__).parents[1]
+S = TypeVar("S")
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +64,7 @@ def mariadb_url(mariadb: servers.Server) -> Iterator[str]:
         yield url
 
 
-def started(server: AbstractContextManager[servers.Server], stack: ExitStack) -> servers.Server:
+def started(server: AbstractContextManager[S], stack: ExitStack) -> S:
     """`server`, open until `stack` closes; a missing one skips the test by its name, one that does not start fails it."""
     try:
         return stack.enter_context(server)

@@ -1,4 +1,5 @@
-"""The contract of a vault (`ecluse.passage.custody.Vault`): run by the disk and by the memory fake alike; then what only a disk can do wrong."""
+"""The contract of a vault (`ecluse.passage.custody.Vault`): run by the disk, by an S3 server that keeps versions, by one that
+keeps none, and by the memory fake alike; then what only a disk can do wrong."""
 
 from __future__ import annotations
 
@@ -9,14 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from ecluse.adapters.objects.vault import ObjectVault
 from ecluse.adapters.vaults import DiskVault
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage.custody import Vault, carry, digest_of
+from tests.object_servers import ObjectServer
 from tests.sites import MemoryVault
 
 
-@pytest.fixture(params=["disk", "memory"])
+@pytest.fixture(params=["disk", "memory", "versions", "objects"])
 def vault(request: pytest.FixtureRequest, tmp_path: Path) -> Vault:
+    if request.param in ("versions", "objects"):
+        server: ObjectServer = request.getfixturevalue("object_server")
+        return ObjectVault(server.bucket(versioned=request.param == "versions"), prefix="labo-a")
     return DiskVault(tmp_path / "vault") if request.param == "disk" else MemoryVault()
 
 
@@ -179,6 +185,7 @@ def test_a_full_disk_is_a_fault_and_leaves_nothing(tmp_path: Path) -> None:
 FULL = """
 import resource, signal, sys
 from pathlib import Path
+from ecluse.adapters.objects.vault import ObjectVault
 from ecluse.adapters.vaults import DiskVault
 from ecluse.base.refusal import Fault
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

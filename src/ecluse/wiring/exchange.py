@@ -38,47 +38,13 @@ from ecluse.base.words import LANGUAGES
 from ecluse.passage.chamber import Chamber
 from ecluse.proof.keys import SigningKey
 from ecluse.proof.ledger import Ledger
+from ecluse.terms.instruction.naming import EEA
 
 __all__ = ["FILE", "Exchange", "ExchangeSettings", "HttpsDoor", "SftpDoor", "read_exchange", "write_exchange"]
 
 FILE: Final = "exchange.toml"
 CHAMBER: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _HOST_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
-EEA: Final = frozenset(
-    [
-        "AT",
-        "BE",
-        "BG",
-        "HR",
-        "CY",
-        "CZ",
-        "DK",
-        "EE",
-        "FI",
-        "FR",
-        "DE",
-        "GR",
-        "HU",
-        "IE",
-        "IS",
-        "IT",
-        "LI",
-        "LT",
-        "LU",
-        "LV",
-        "MT",
-        "NL",
-        "NO",
-        "PL",
-        "PT",
-        "RO",
-        "SK",
-        "SI",
-        "ES",
-        "SE",
-    ]
-)
-"""GDPR chapter V: elsewhere, an instruction must name the place (Art. 28(3)(a))."""
 
 
 @dataclass(frozen=True, slots=True)
