@@ -226,7 +226,7 @@ def test_the_account_is_in_a_file_of_its_owner_alone(tmp_path: Path) -> None:
         read_account(file)
     file.write_text('access_key = "AK"\nsecret_key = "very secret"\n')
     file.chmod(0o640)
-    with pytest.raises(Refusal, match="vault/credentials-open"):
+    with pytest.raises(Refusal, match="settings/secret-open"):
         read_account(file)
     file.chmod(0o600)
     account = read_account(file)

@@ -1,4 +1,5 @@
-"""The contract of `proof.ledger.Records` and `proof.witness.Memory`, held by SQLite and by the memory fakes; then what SQLite alone promises."""
+"""The contract of `proof.ledger.Records` and `proof.witness.Memory`, held by SQLite, by PostgreSQL and by the memory fakes; then what SQLite alone
+promises."""
 
 from __future__ import annotations
 
@@ -8,12 +9,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from ecluse.adapters.clock import SystemClock
 from ecluse.adapters.records import SqliteMemory, SqliteRecords
+from ecluse.adapters.records_postgres import PostgresRecords
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.proof.keys import SigningKey
 from ecluse.proof.ledger import Ledger, Records, Row
@@ -26,13 +30,17 @@ KEY = SigningKey.from_seed(b"l" * 32)
 ORIGIN = "ecluse.example/lab-1"
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "postgresql", "memory"])
 def records(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Records]:
     """Fresh, empty records of each kind."""
     if request.param == "memory":
         yield MemoryRecords()
         return
-    held = SqliteRecords(tmp_path / "ledger.sqlite")
+    held = (
+        SqliteRecords(tmp_path / "ledger.sqlite")
+        if request.param == "sqlite"
+        else postgres(request, tmp_path)
+    )
     yield held
     held.close()
 
@@ -46,6 +54,20 @@ def memory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Memory]:
     held = SqliteRecords(tmp_path / "witness.sqlite")
     yield SqliteMemory(held)
     held.close()
+
+
+def without_password(request: pytest.FixtureRequest, folder: Path) -> tuple[str, Path]:
+    """The address of a fresh PostgreSQL database, and the file that its password lies in."""
+    url = urlsplit(str(request.getfixturevalue("postgresql_url")))
+    file = folder / "pgpass"
+    file.touch(0o600)
+    file.write_text(f"*:*:*:*:{url.password}\n")
+    return url._replace(netloc=f"{url.username}@{url.hostname}:{url.port}").geturl(), file
+
+
+def postgres(request: pytest.FixtureRequest, folder: Path) -> PostgresRecords:
+    url, passfile = without_password(request, folder)
+    return PostgresRecords(url, schema="chamber_a", passfile=passfile)
 
 
 def row(seq: int, subject: str = "migration/1") -> Row:
@@ -254,6 +276,31 @@ def test_a_writer_that_waits_too_long_is_told_to_retry(tmp_path: Path) -> None:
     assert fault.value.retry
     held.close()
     other.close()
+
+
+def test_a_full_disk_is_a_fault_and_loses_nothing(tmp_path: Path) -> None:
+    """When there is no room for an entry the fault says to retry, what was appended is still there, and the same act succeeds once there is room."""
+    held = SqliteRecords(tmp_path / "ledger.sqlite")
+    ledger = Ledger(held, origin=ORIGIN, key=KEY)
+    append = partial(ledger.append, at=NOON, by="p/1", subject="m/1", act="watched")
+    append(body={"n": 0})
+    (pages,) = held.connection.execute("pragma page_count").fetchone()
+    held.connection.execute(f"pragma max_page_count = {pages + 1}")
+    with pytest.raises(Fault, match="ledger/disk-full") as fault:
+        append(body={"n": "x" * 30_000})
+    assert (fault.value.retry, ledger.size) == (True, 1)
+    held.connection.execute("pragma max_page_count = 100000")
+    assert append(body={"n": "x" * 30_000}).seq == 1
+    assert len([told.body for told in ledger.history()]) == 2
+    held.close()
+
+
+def test_what_is_a_bug_is_not_taken_for_the_world(tmp_path: Path) -> None:
+    """A statement that cannot be is shown as it is, never as a fault to retry."""
+    held = SqliteRecords(tmp_path / "ledger.sqlite")
+    with pytest.raises(sqlite3.OperationalError), held.transaction() as db:
+        db.execute("select * from nowhere")
+    held.close()
 
 
 def test_many_rows_are_read_by_pages(tmp_path: Path) -> None:

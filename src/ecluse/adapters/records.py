@@ -40,6 +40,13 @@ _OF_ALL: Final = f"{_ROWS} order by leaves.seq limit :page"
 _OF_ONE: Final = f"{_ROWS} and subject = :subject order by leaves.seq limit :page"
 _PAGE: Final = 1_000
 _WAIT: Final = 5.0  # seconds that a writer waits for another
+_WORLD: Final = {
+    sqlite3.SQLITE_BUSY: "ledger/busy",
+    sqlite3.SQLITE_LOCKED: "ledger/busy",
+    sqlite3.SQLITE_FULL: "ledger/disk-full",
+    sqlite3.SQLITE_IOERR: "ledger/disk-full",
+}
+"""What the world does to a file, by SQLite's primary result code: all may pass. Anything else is a bug and is shown as one."""
 
 
 class SqliteRecords:
@@ -60,10 +67,13 @@ class SqliteRecords:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Everything done inside commits together when the outermost block ends, or not at all. Fault `ledger/busy` (retry)."""
-        with self._lock:
+        """Everything done inside commits together when the outermost block ends, or not at all.
+
+        Raises Fault `ledger/busy`, `ledger/disk-full`, both to be retried.
+        """
+        with self._lock, _told():
             if not self._depth:
-                self._begin()
+                self.connection.execute("begin immediate")
             self._depth += 1
             try:
                 yield self.connection
@@ -109,7 +119,7 @@ class SqliteRecords:
         """
         with self.transaction() as db:
             db.execute("delete from bodies where seq = ?", (seq,))
-        with self._lock:
+        with self._lock, _told():
             if not self._depth and self.connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]:
                 raise Fault("ledger/busy")
 
@@ -130,25 +140,30 @@ class SqliteRecords:
             size, note = found
             yield note
 
-    def _begin(self) -> None:
-        try:
-            self.connection.execute("begin immediate")
-        except sqlite3.OperationalError:
-            raise Fault("ledger/busy") from None
-
     def _one(self, query: str, values: tuple[object, ...]) -> Any:
-        with self._lock:
+        with self._lock, _told():
             return self.connection.execute(query, values).fetchone()
 
     def _page(self, start: int, end: int, subject: str | None) -> list[Row]:
         query = _OF_ALL if subject is None else _OF_ONE
-        with self._lock:
+        with self._lock, _told():
             return [
                 Row(*found)
                 for found in self.connection.execute(
                     query, {"start": start, "end": end, "subject": subject, "page": _PAGE}
                 )
             ]
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        code = _WORLD.get(error.sqlite_errorcode & 0xFF)
+        if code is None:
+            raise
+        raise Fault(code) from None
 
 
 class SqliteMemory:

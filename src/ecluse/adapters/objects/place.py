@@ -10,7 +10,6 @@ address or the environment:
 from __future__ import annotations
 
 import re
-import stat
 import tomllib
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from ecluse.adapters.private import check_private
 from ecluse.base.refusal import Refusal
 
 __all__ = ["Account", "ObjectPlace", "check_endpoint", "read_account"]
@@ -76,11 +76,9 @@ def check_endpoint(endpoint: str) -> SplitResult:
 
 
 def read_account(file: Path) -> Account:
-    """The account in a file. Raises Refusal `vault/credentials`, `vault/credentials-open` when others can read it."""
+    """The account in a file. Raises Refusal `vault/credentials`, `settings/secret-open` when others can read it."""
     try:
-        mode = stat.S_IMODE(file.stat().st_mode)
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise Refusal("vault/credentials-open", where=file.name, got=f"{mode:04o}")
+        check_private(file)
         told = tomllib.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
         raise Refusal("vault/credentials", where=file.name) from None
