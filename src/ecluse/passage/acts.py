@@ -12,6 +12,7 @@ __all__ = [
     "ARCHIVE_MADE",
     "CODES_SIGNED",
     "CODE_MAP_SIGNED",
+    "CUSTODY_ERASED",
     "DUMP_STATED",
     "INSTRUCTION_REVOKED",
     "INSTRUCTION_SIGNED",
@@ -36,3 +37,4 @@ DUMP_STATED: Final = "dump.stated"
 ARCHIVE_MADE: Final = "archive.made"
 KEY_DESTROYED: Final = "key.destroyed"
 KEY_RESURRECTED: Final = "key.resurrected"
+CUSTODY_ERASED: Final = "custody.erased"

@@ -5,7 +5,7 @@ Erasing is done by each site for its own places; the target's site, which holds 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ecluse import __version__
 from ecluse.base.refusal import Refusal
@@ -77,11 +77,7 @@ def expire_due(site: Site, *, by: str) -> list[str]:
             continue
         limits = signed_instruction(site, str(event.body["instruction"]))[0].limits
         read = opened.get(event.subject)
-        end = (
-            datetime.fromisoformat(read) + timedelta(days=limits.time_to_live_days)
-            if read
-            else limits.not_after
-        )
+        end = limits.end(read=datetime.fromisoformat(read) if read else None)
         state = site.migration(event.subject).state
         if end <= site.clock() and state not in (*ENDED, MigrationState.ERASED):
             site.record(Act.EXPIRE.value, by=by, subject=event.subject, body={"due": end.isoformat()})

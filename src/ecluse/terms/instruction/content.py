@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final, Literal
 
 __all__ = [
@@ -106,6 +106,10 @@ class Limits:
     runs: int
     time_to_live_days: int
     max_patients: int
+
+    def end(self, *, read: datetime | None) -> datetime:
+        """The first instant at which nothing of a migration may be kept any more: from its first reading on, or the instruction's own end if it read nothing."""
+        return read + timedelta(days=self.time_to_live_days) if read else self.not_after
 
 
 @dataclass(frozen=True, slots=True)
