@@ -9,7 +9,7 @@ import pytest
 from ecluse.adapters.connectors.sql.address import parse_address
 from ecluse.adapters.connectors.sql.profile import Budget, profile_database
 from ecluse.adapters.invented import fill
-from ecluse.doors.pages import mapping_page
+from ecluse.doors.pages.mapping import mapping_page
 from ecluse.terms.catalogue import Catalogue
 from ecluse.terms.draft import draft_mapping
 from ecluse.terms.mapping import parse_mapping

@@ -12,15 +12,12 @@ from html.parser import HTMLParser
 import pytest
 
 from ecluse.base.words import LANGUAGES, sentences
-from ecluse.doors.pages import (
-    Story,
-    agreement_page,
-    certificate_page,
-    instruction_page,
-    reconciliation_of,
-    report_page,
-    sample_page,
-)
+from ecluse.doors.pages.agreement import agreement_page
+from ecluse.doors.pages.certificate import certificate_page
+from ecluse.doors.pages.instruction import instruction_page
+from ecluse.doors.pages.report import report_page
+from ecluse.doors.pages.sample import sample_page
+from ecluse.doors.pages.story import Story, reconciliation_of
 from ecluse.passage.account import Account
 from ecluse.passage.journal import Event
 from ecluse.passage.migration import Act

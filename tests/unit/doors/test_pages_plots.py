@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from ecluse.doors.pages import report_page
 from ecluse.doors.pages.lock import lock_drawing
 from ecluse.doors.pages.plots import HeatMap, gates_plot
+from ecluse.doors.pages.report import report_page
 from ecluse.doors.pages.tongue import Tongue
 from ecluse.passage.migration import STOPPED, Act, Migration, MigrationState
 from tests.unit.doors.told import AT, NAME, WHOLE, events, kind, reconciled, story

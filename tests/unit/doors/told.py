@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from ecluse.doors.pages import Story
+from ecluse.doors.pages.story import Story
 from ecluse.passage.erase import Certificate, PlaceErased
 from ecluse.passage.journal import Event
 from ecluse.passage.migration import Act

@@ -24,6 +24,7 @@ from ecluse.doors.cli import (
     mappings,
     passage,
     recipients,
+    serving,
     shipped,
     sites,
 )
@@ -85,7 +86,9 @@ TREE: Final[dict[str, dict[str, Callable[..., object]]]] = {
         "doctor": machine.doctor,
         "demo": machine.demo,
         "invent": machine.invent,
+        "serve": serving.serve,
     },
+    "exchange": {"chamber": serving.chamber, "invite": serving.invite},
     "site": {
         "new": sites.new,
         "confirm": sites.confirm,

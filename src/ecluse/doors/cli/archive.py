@@ -148,7 +148,7 @@ def _is_archive(place: Path) -> None:
 def _pages(place: Here, name: str) -> dict[str, bytes]:
     """The report, and each system's mapping with its page, in the language spoken."""
     from ecluse.doors.cli.stories import report_of
-    from ecluse.doors.pages import mapping_page
+    from ecluse.doors.pages.mapping import mapping_page
     from ecluse.terms.mapping import parse_mapping
     from ecluse.terms.placed import placed
     from ecluse.terms.vocabulary import vocabulary

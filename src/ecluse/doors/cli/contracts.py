@@ -54,7 +54,7 @@ def check_agreement(
     voice, language = place.voice, place.voice.language
     judged = check(octets_of(file), at=SystemClock().now(), vocabulary=vocabulary())
     if html is not None:
-        from ecluse.doors.pages import agreement_page
+        from ecluse.doors.pages.agreement import agreement_page
 
         write_new(html, agreement_page(judged, language=language, name=file.name))
     voice.result(

@@ -28,6 +28,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "look": ("lock", "plan"),
     "carry": ("run", "extract", "deposit", "hand-over", "load", "rejects", "rollback"),
     "compare": ("reconcile", "sample", "accept", "erase"),
+    "host": ("serve", "exchange"),
     "prove": ("report", "bundle", "verify", "ledger", "archive"),
 }
 """The verbs as `ecluse --help` lists them."""

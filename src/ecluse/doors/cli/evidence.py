@@ -164,7 +164,7 @@ def sample(
             course.target, received, by=author, snapshot=snapshot, mapping=mapping_of(system)
         )
     if html is not None:
-        from ecluse.doors.pages import sample_page
+        from ecluse.doors.pages.sample import sample_page
 
         write_private(html, sample_page(found, migration=name, language=voice.language, at=workspace.clock()))
         voice.talk(voice.phrase("private", what=html.name))
@@ -278,7 +278,7 @@ def report(
 ) -> None:
     """One migration on one page: what moved, what stayed and why, what was compared, what was erased; or its certificate of erasure."""
     from ecluse.doors.cli.stories import report_of, signed, story_of
-    from ecluse.doors.pages import certificate_page
+    from ecluse.doors.pages.certificate import certificate_page
 
     place = here(ctx, json=json)
     voice = place.voice

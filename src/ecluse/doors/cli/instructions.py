@@ -145,7 +145,7 @@ def show(
 
 def _page(site: Site, ordered: Instruction, sections: tuple[Section, ...], *, language: str) -> str:
     """The page as one file to print or to send, with who has signed already."""
-    from ecluse.doors.pages import instruction_page
+    from ecluse.doors.pages.instruction import instruction_page
     from ecluse.passage.authority import document_signers
 
     try:

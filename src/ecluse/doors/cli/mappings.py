@@ -210,7 +210,7 @@ def page(
     json: Json = False,
 ) -> None:
     """The mapping's documentation, made from its file: one HTML page; with --beside, masked samples of a system beside each field."""
-    from ecluse.doors.pages import mapping_page
+    from ecluse.doors.pages.mapping import mapping_page
     from ecluse.terms.mapping import parse_mapping
     from ecluse.terms.placed import placed
     from ecluse.terms.vocabulary import vocabulary

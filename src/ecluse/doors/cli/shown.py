@@ -12,6 +12,9 @@ __all__ = ["SHOWN"]
 _STEP: Final = ("migration", "dry_run", "result")
 
 SHOWN: Final[dict[str, tuple[str, ...]]] = {
+    "serve": ("url", "fingerprint", "link"),
+    "exchange chamber": ("chamber", "fingerprint"),
+    "exchange invite": ("link",),
     "init": ("home", "file", "dry_run"),
     "site new": ("site", "fingerprint", "words", "dry_run"),
     "site confirm": ("site", "confirmed", "dry_run"),

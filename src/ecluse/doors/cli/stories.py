@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from ecluse.base.refusal import Refusal
-from ecluse.doors.pages import Story, reconciliation_of
+from ecluse.doors.pages.story import Story, reconciliation_of
 from ecluse.passage.acts import RECONCILIATION_SIGNED
 from ecluse.passage.authority import signed_instruction
 from ecluse.passage.migration import Act
@@ -42,7 +42,7 @@ def story_of(site: Site, name: str) -> Story:
 
 def report_of(site: Site, name: str, *, language: str, bundle: str = "") -> str:
     """The report's page."""
-    from ecluse.doors.pages import report_page
+    from ecluse.doors.pages.report import report_page
 
     return report_page(story_of(site, name), language=language, at=site.clock(), bundle=bundle)
 

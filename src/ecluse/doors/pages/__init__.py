@@ -3,23 +3,6 @@
 Each is a pure function from values to the text of one self-contained HTML file: no script, nothing loaded from elsewhere, its own style, readable on a
 phone, on paper and by a screen reader (RGAA 4.1). They decide how things look; what is said is the subject's, and where a page is written is the
 caller's, who must give a page that holds patients' values (`sample_page`) to nobody but the target laboratory.
+
+Nothing is imported here: the console uses some of them, and must not reach what a sample is made of.
 """
-
-from ecluse.doors.pages.agreement import agreement_page
-from ecluse.doors.pages.certificate import certificate_page
-from ecluse.doors.pages.instruction import instruction_page
-from ecluse.doors.pages.mapping import mapping_page
-from ecluse.doors.pages.report import report_page
-from ecluse.doors.pages.sample import sample_page
-from ecluse.doors.pages.story import Story, reconciliation_of
-
-__all__ = [
-    "Story",
-    "agreement_page",
-    "certificate_page",
-    "instruction_page",
-    "mapping_page",
-    "reconciliation_of",
-    "report_page",
-    "sample_page",
-]

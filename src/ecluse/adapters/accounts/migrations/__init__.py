@@ -1,0 +1,1 @@
+"""The accounts' tables, as they grew."""

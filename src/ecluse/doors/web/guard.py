@@ -1,0 +1,134 @@
+"""What holds for every answer of the console: its policy, its language, and that nobody acts before a second factor stands.
+
+Decides nothing about what a page shows. There is no switch: each of these is always on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from allauth.account.stages import LoginStageController
+from allauth.mfa.utils import is_mfa_enabled
+from axes.handlers.proxy import AxesProxyHandler
+from axes.helpers import get_lockout_response
+from django.contrib.auth.signals import user_login_failed
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import translation
+
+from ecluse.base.words import LANGUAGES
+
+__all__ = ["CountedCodes", "Language", "Policy", "SecondFactor", "spoken", "tried"]
+
+Answer = Callable[[HttpRequest], HttpResponse]
+POLICY: Final = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+"""`data:` is the TOTP square code, which allauth draws into the page; `script-src` is for passkeys alone."""
+NOTHING: Final = (
+    "accelerometer=(), camera=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=(), "
+    "publickey-credentials-get=(self), publickey-credentials-create=(self)"
+)
+BEFORE_SECOND_FACTOR: Final = ("/account/", "/style/", "/script/", "/join/")
+
+
+class Policy:
+    """Headers of every answer: nothing from elsewhere, nothing kept by a shared cache."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """See Django's middleware."""
+        response = self._answer(request)
+        response.headers.setdefault("Content-Security-Policy", POLICY)
+        response.headers["Permissions-Policy"] = NOTHING
+        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers["X-Frame-Options"] = "DENY"
+        return response
+
+
+class Language:
+    """The language of the person, else of the visitor's choice, else of the exchange."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """See Django's middleware. `?language=` is kept in the session until the person has one of their own."""
+        asked = request.GET.get("language", "")
+        if asked in LANGUAGES:
+            request.session["language"] = asked
+        chosen = request.session.get("language") or getattr(request.user, "language", "") or _default()
+        with translation.override(chosen):
+            response = self._answer(request)
+        response.headers["Content-Language"] = chosen
+        return response
+
+
+class SecondFactor:
+    """Whoever is logged in without a second factor sees only the page that sets one (passkey or one-time code)."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """See Django's middleware."""
+        if (
+            request.user.is_authenticated
+            and not request.path.startswith(BEFORE_SECOND_FACTOR)
+            and not is_mfa_enabled(request.user)
+        ):
+            return redirect("mfa_index")
+        return self._answer(request)
+
+
+class CountedCodes:
+    """A wrong one-time code counts as a wrong password does: by pair of account and address. allauth alone would count it by account."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """See Django's middleware. The account is the one whose first factor was right in this session."""
+        if request.method != "POST" or request.path != reverse("mfa_authenticate"):
+            return self._answer(request)
+        stashed = LoginStageController.enter(request, "mfa_authenticate")
+        account = stashed.login.user if stashed else None
+        if account is None:
+            return self._answer(request)
+        known = {"username": account.email}
+        if not AxesProxyHandler.is_allowed(request, known):
+            return get_lockout_response(request, credentials=known)
+        response = self._answer(request)
+        if not request.user.is_authenticated:
+            user_login_failed.send(sender=__name__, credentials=known, request=request)
+        return response
+
+
+def tried(request: HttpRequest, credentials: Mapping[str, str] | None) -> str:
+    """The account that somebody tries to enter, however allauth or a form calls its address."""
+    given = credentials or {}
+    return (given.get("username") or given.get("email") or request.POST.get("login", "")).strip().lower()
+
+
+def spoken(request: HttpRequest) -> dict[str, Any]:  # noqa: ARG001 - a context processor's signature
+    """What every template knows: its language, the other one, and the exchange."""
+    from ecluse.wiring.console import exchange
+
+    language = translation.get_language() or "fr"
+    return {
+        "language": language,
+        "other_language": "en" if language == "fr" else "fr",
+        "exchange": exchange().settings,
+    }
+
+
+def _default() -> str:
+    from ecluse.wiring.console import exchange
+
+    return exchange().settings.language

@@ -1,0 +1,24 @@
+"""Every address of the console. What is not here does not exist: no administration, no sign-up, no password reset by mail."""
+
+from __future__ import annotations
+
+from allauth.account import views as account
+from django.urls import URLPattern, URLResolver, include, path
+
+from ecluse.doors.web import assets, home, join
+
+__all__ = ["urlpatterns"]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", home.home, name="home"),
+    path("join/<str:token>/", join.join, name="join"),
+    path("style/<str:name>", assets.style, name="style"),
+    path("script/<path:name>", assets.script, name="script"),
+    path("account/login/", account.login, name="account_login"),
+    path("account/logout/", account.logout, name="account_logout"),
+    path("account/ended/", account.account_inactive, name="account_inactive"),
+    path("account/again/", account.reauthenticate, name="account_reauthenticate"),
+    path("account/password/", account.password_change, name="account_change_password"),
+    path("account/factors/", include("allauth.mfa.urls")),
+    path("account/sessions/", include("allauth.usersessions.urls")),
+]
