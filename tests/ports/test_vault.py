@@ -13,7 +13,7 @@ import pytest
 from ecluse.adapters.objects.vault import ObjectVault
 from ecluse.adapters.vaults import DiskVault
 from ecluse.base.refusal import Fault, Refusal
-from ecluse.passage.custody import Vault, carry, digest_of
+from ecluse.passage.custody import Vault, carry, digest_of, size_of
 from tests.object_servers import ObjectServer
 from tests.sites import MemoryVault
 
@@ -35,6 +35,14 @@ def test_what_is_put_is_there(vault: Vault) -> None:
     assert vault.folders() == ["m-0", "m-1"]
     with vault.open("m-1", "part-0002.age") as file:
         assert file.read() == b"abc"
+    with vault.open("m-0", "part-0001.age") as file:  # who was cut goes on where they were
+        assert (file.seek(1_279_998), file.read(), file.seek(1), file.read(2)) == (
+            1_279_998,
+            b"\xfe\xff",
+            1,
+            b"\1\2",
+        )
+    assert size_of(vault, "m-0", "part-0001.age") == 1_280_000
     assert digest_of(vault, "m-1", "part-0001.age") == (
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         0,

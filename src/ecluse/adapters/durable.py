@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+from typing import Final
 
-__all__ = ["octets_to_disk", "to_disk"]
+__all__ = ["NO_ROOM", "octets_to_disk", "to_disk"]
+
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""The errors of a disk, a quota or a limit that is full."""
 
 
 def to_disk(folder: Path) -> None:

@@ -7,14 +7,13 @@ Names are checked against one short alphabet before they meet the file system, s
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from ecluse.adapters.durable import to_disk
+from ecluse.adapters.durable import NO_ROOM, to_disk
 from ecluse.base.refusal import Fault, Refusal
 
 __all__ = ["DiskVault"]
@@ -32,7 +31,7 @@ class DiskVault:
     def put(self, folder: str, name: str, octets: Iterable[bytes]) -> int:
         """See `Vault.put`. Written beside its place under a `.partial` name, flushed, then linked: a crash leaves no half file."""
         place = self._place(folder, name)
-        place.parent.mkdir(mode=0o700, exist_ok=True)
+        self._begin(place.parent)
         partial = place.with_name(f".{name}.partial")
         try:
             size = _write(partial, octets)
@@ -40,13 +39,23 @@ class DiskVault:
         except FileExistsError:
             raise Refusal("vault/exists", where=f"{folder}/{name}") from None
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            if error.errno in NO_ROOM:
                 raise Fault("vault/disk-full", where=f"{folder}/{name}") from None
             raise
         finally:
             partial.unlink(missing_ok=True)
         to_disk(place.parent)
         return size
+
+    def adopt(self, folder: str, name: str, *, file: Path) -> None:
+        """Give a whole file of this disk, flushed already, a place here: linked, not copied. Raises as `put`; OSError EXDEV from another disk."""
+        place = self._place(folder, name)
+        self._begin(place.parent)
+        try:
+            os.link(file, place, follow_symlinks=False)
+        except FileExistsError:
+            raise Refusal("vault/exists", where=f"{folder}/{name}") from None
+        to_disk(place.parent)
 
     def open(self, folder: str, name: str) -> BinaryIO:
         """See `Vault.open`."""
@@ -79,6 +88,11 @@ class DiskVault:
         place.rmdir()
         to_disk(self._root)
         return len(files)
+
+    def _begin(self, folder: Path) -> None:
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            to_disk(self._root)
 
     def _place(self, *parts: str) -> Path:
         if not all(_NAME.fullmatch(part) for part in parts):

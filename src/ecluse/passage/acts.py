@@ -13,6 +13,11 @@ __all__ = [
     "CODES_SIGNED",
     "CODE_MAP_SIGNED",
     "CUSTODY_ERASED",
+    "CUSTODY_READ",
+    "CUSTODY_RECEIVED",
+    "CUSTODY_REFUSED",
+    "DOOR_ENTERED",
+    "DOOR_REFUSED",
     "DUMP_STATED",
     "INSTRUCTION_REVOKED",
     "INSTRUCTION_SIGNED",
@@ -38,3 +43,13 @@ ARCHIVE_MADE: Final = "archive.made"
 KEY_DESTROYED: Final = "key.destroyed"
 KEY_RESURRECTED: Final = "key.resurrected"
 CUSTODY_ERASED: Final = "custody.erased"
+CUSTODY_RECEIVED: Final = "custody.received"
+"""A file came whole. Body: file, sha256, size, door, from (a network address)."""
+CUSTODY_REFUSED: Final = "custody.refused"
+"""A file was refused. Body: code (of the refusal), size (octets come so far), door, from."""
+CUSTODY_READ: Final = "custody.read"
+"""A sealed file was opened to be read. Body: file, size, door, from."""
+DOOR_ENTERED: Final = "door.entered"
+"""An account came in; the subject is its id. Body: key (its fingerprint, or its certificate's serial), door, from."""
+DOOR_REFUSED: Final = "door.refused"
+"""An account known to the chamber was refused; the subject is its id. Body: why, door, from."""

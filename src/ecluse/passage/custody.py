@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from os import SEEK_END
 from typing import BinaryIO, Final, Protocol
 
 from ecluse.base.refusal import Fault, Refusal
 
-__all__ = ["CHUNK", "Vault", "carry", "digest_of"]
+__all__ = ["CHUNK", "Vault", "blocks_of", "carry", "digest_of", "hashed", "size_of"]
 
 CHUNK: Final = 1 << 20
 
@@ -25,7 +26,7 @@ class Vault(Protocol):
         ...
 
     def open(self, folder: str, name: str) -> BinaryIO:
-        """The file for reading. Raises Refusal `vault/absent`."""
+        """The file for reading, from anywhere in it. Raises Refusal `vault/absent`."""
         ...
 
     def names(self, folder: str) -> list[str]:
@@ -42,13 +43,33 @@ class Vault(Protocol):
 
 
 def digest_of(vault: Vault, folder: str, name: str) -> tuple[str, int]:
-    """The SHA-256 (hex) and size of a kept file."""
-    hashed, size = hashlib.sha256(), 0
+    """The SHA-256 (hex) and size of a kept file. Raises Refusal `vault/absent`, Fault `vault/unreadable`."""
+    return hashed(vault.open(folder, name))
+
+
+def hashed(file: BinaryIO) -> tuple[str, int]:
+    """The SHA-256 (hex) and size of what is left of a file, which is then closed. Raises Fault `vault/unreadable`."""
+    digest, size = hashlib.sha256(), 0
+    for block in blocks_of(file):
+        digest.update(block)
+        size += len(block)
+    return digest.hexdigest(), size
+
+
+def size_of(vault: Vault, folder: str, name: str) -> int:
+    """The size of a kept file. Raises Refusal `vault/absent`."""
     with vault.open(folder, name) as file:
-        while block := file.read(CHUNK):
-            hashed.update(block)
-            size += len(block)
-    return hashed.hexdigest(), size
+        return file.seek(0, SEEK_END)
+
+
+def blocks_of(file: BinaryIO) -> Iterable[bytes]:
+    """A file's octets from where it stands to its end, then closed. Raises Fault `vault/unreadable`."""
+    with file:
+        try:
+            while block := file.read(CHUNK):
+                yield block
+        except OSError:
+            raise Fault("vault/unreadable") from None
 
 
 def carry(folder: str, *, names: Iterable[str], origin: Vault, to: Vault) -> int:
@@ -63,14 +84,5 @@ def carry(folder: str, *, names: Iterable[str], origin: Vault, to: Vault) -> int
             if digest_of(origin, folder, name) != digest_of(to, folder, name):
                 raise Refusal("vault/exists", where=f"{folder}/{name}")
             continue
-        carried += to.put(folder, name, _blocks(origin.open(folder, name)))
+        carried += to.put(folder, name, blocks_of(origin.open(folder, name)))
     return carried
-
-
-def _blocks(file: BinaryIO) -> Iterable[bytes]:
-    with file:
-        try:
-            while block := file.read(CHUNK):
-                yield block
-        except OSError:
-            raise Fault("vault/unreadable") from None

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,15 +25,18 @@ from ecluse.passage.custody import Vault
 from ecluse.proof.canonical import strict_json
 from ecluse.proof.keys import SigningKey, VerifyKey
 from ecluse.proof.seal import Recipient, seal
-from ecluse.proof.sign import sign_document, verify_document
+from ecluse.proof.sign import Verified, sign_document, verify_document
 
 __all__ = [
+    "LARGEST",
     "MANIFEST",
+    "PADDING",
     "Manifest",
     "PartHeader",
     "PartLine",
     "Role",
     "Sealer",
+    "listed",
     "part_name",
     "read_header",
     "read_manifest",
@@ -43,6 +47,7 @@ MANIFEST: Final = "manifest.dsse.json"
 PADDING: Final = 64 * 1024
 LARGEST: Final = 256 << 20
 """A part's plaintext is at most this many octets (security.md 3.2)."""
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,18 +169,40 @@ def fingerprint(recipients: Sequence[Recipient]) -> str:
 
 def read_manifest(envelope: bytes, *, sender: VerifyKey) -> Manifest:
     """The manifest in these signed bytes. Raises Refusal `sign/...` when not the sender's, `parcel/manifest-malformed`."""
-    verified = verify_document(envelope, type="manifest", keys={sender.key_id: sender})
-    content: Any = strict_json(verified.payload)
+    return listed(verify_document(envelope, type="manifest", keys={sender.key_id: sender}))
+
+
+def listed(document: Verified) -> Manifest:
+    """The manifest that a document tells, whoever signed it: a host that knows no key reads what `sign.claimed` gave. Raises `parcel/manifest-malformed`."""
+    content: Any = strict_json(document.payload)
     try:
         parts = tuple(PartLine(**part) for part in content.pop("parts"))
-        manifest = Manifest(**content, parts=parts, digest=verified.digest)
+        manifest = Manifest(**content, parts=parts, digest=document.digest)
     except (KeyError, TypeError, AttributeError):
         raise Refusal("parcel/manifest-malformed") from None
-    if [part.number for part in manifest.parts] != list(
-        range(1, len(manifest.parts) + 1)
-    ) or not manifest.parts:
+    numbers = [part.number for part in parts]
+    if not parts or numbers != list(range(1, len(parts) + 1)) or not _typed(manifest):
         raise Refusal("parcel/manifest-malformed")
     return manifest
+
+
+def _typed(manifest: Manifest) -> bool:
+    """Whether each field is of its type: a host holds strangers' manifests too."""
+    texts = (manifest.migration, manifest.instruction, manifest.agreement, manifest.recipient)
+    whole = (manifest.sequence, *(number for part in manifest.parts for number in (part.number, part.size)))
+    return (
+        all(type(text) is str for text in (*texts, manifest.previous))
+        and all(type(number) is int and number >= 0 for number in whole)
+        and all(type(part.sha256) is str and _SHA256.fullmatch(part.sha256) for part in manifest.parts)
+        and all(_instant(text) for text in (manifest.created, manifest.expires))
+    )
+
+
+def _instant(text: object) -> bool:
+    try:
+        return datetime.fromisoformat(str(text)).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def read_header(line: bytes, *, sender: VerifyKey) -> PartHeader:

@@ -24,6 +24,7 @@ __all__ = [
     "Signer",
     "Verified",
     "add_signature",
+    "claimed",
     "digest",
     "pae",
     "payload_of",
@@ -144,6 +145,17 @@ def verify_document(
 def payload_of(envelope: bytes) -> bytes:
     """What an envelope holds, whoever signed it: to be shown before one signs it, and believed by nobody. Raises Refusal `sign/...`."""
     return _read(envelope).payload
+
+
+def claimed(envelope: bytes, *, type: str) -> Verified:
+    """What an envelope says, no signature believed (`signers` is empty): for a host that keeps it and was told no key.
+
+    Raises Refusal `sign/envelope-malformed`, `sign/json-malformed`, `sign/other-type`.
+    """
+    read = _read(envelope)
+    if read.type != (expected := _payload_type(type)):
+        raise Refusal("sign/other-type", expected=expected)
+    return Verified(payload=read.payload, digest=digest(read.payload), signers=())
 
 
 def _signers(envelope: _Envelope, keys: Mapping[str, PublicKey]) -> tuple[str, ...]:

@@ -32,10 +32,13 @@ from typing import Any, Final
 from ecluse.adapters.clock import SystemClock
 from ecluse.adapters.documents import DocumentFolder
 from ecluse.adapters.records import SqliteRecords
+from ecluse.adapters.uploads import DiskUploads
 from ecluse.adapters.vaults import DiskVault
 from ecluse.base.refusal import Refusal
 from ecluse.base.words import LANGUAGES
+from ecluse.passage.arrivals import Arrivals
 from ecluse.passage.chamber import Chamber
+from ecluse.passage.intake import Intake
 from ecluse.proof.keys import SigningKey
 from ecluse.proof.ledger import Ledger
 from ecluse.terms.instruction.naming import EEA
@@ -120,6 +123,7 @@ class Exchange:
     settings: ExchangeSettings
     clock: Callable[[], datetime] = SystemClock().now
     _open: dict[str, Chamber] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _intakes: dict[str, Intake] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def chambers(self) -> list[str]:
         """The chambers' names, sorted."""
@@ -155,6 +159,13 @@ class Exchange:
                 custody=DiskVault(folder / "custody"),
             )
         return self._open[name]
+
+    def intake(self, name: str) -> Intake:
+        """One chamber's intake, the same for every door of this process. Raises Refusal `chamber/unknown`."""
+        if name not in self._intakes:
+            folder = self.settings.home / "chambers" / name
+            self._intakes[name] = Intake(Arrivals(self.chamber(name)), DiskUploads(folder / "uploads"))
+        return self._intakes[name]
 
 
 def _mistakes(told: Mapping[str, Any], kind: type, inside: str = "") -> list[str]:

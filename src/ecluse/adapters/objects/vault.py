@@ -205,6 +205,15 @@ class _Read(io.RawIOBase):
         """It is."""
         return True
 
+    def seekable(self) -> bool:
+        """It is: a recipient goes on where it was cut."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """See `io.IOBase.seek`."""
+        with _told(self._folder, self._name):
+            return int(self._found.seek(offset, whence))
+
     def readinto(self, buffer: Any) -> int:
         """See `io.RawIOBase.readinto`. Raises Refusal `vault/absent` when it was erased meanwhile, Fault `vault/away`."""
         with _told(self._folder, self._name):
