@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from ecluse.doors.pages.markup import element, joined, page_of, style
+from ecluse.doors.pages.markup import Body, element, joined, page_of, style
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(1)>"
 
@@ -64,7 +64,7 @@ def test_attributes_are_named_as_html_names_them() -> None:
 
 def test_a_page_allows_nothing_but_its_own_style() -> None:
     """A page's policy forbids everything but the one style it embeds, named by its digest, and the style loads nothing."""
-    page = page_of(title=HOSTILE, language="fr", body=element("p", "texte"))
+    page = page_of(Body(HOSTILE, element("p", "texte")), language="fr")
     sheet = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)[0]
     digest = base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
     assert f"default-src &#x27;none&#x27;; style-src &#x27;sha256-{digest}&#x27;" in page

@@ -8,17 +8,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ecluse.doors.pages.lock import lock_drawing
-from ecluse.doors.pages.markup import Content, Markup, element, joined, page_of
+from ecluse.doors.pages.markup import Body, Content, Markup, element, joined, page_of
 from ecluse.doors.pages.tongue import Column, Mood, Tongue, scrolled, sections
 from ecluse.terms.agreement import AgreementCheck, Finding, Group, Verdict
 
-__all__ = ["agreement_page"]
+__all__ = ["agreement_body", "agreement_page"]
 
 _MOODS: dict[Verdict, Mood] = {"found": "good", "not-needed": "soft"}
 
 
 def agreement_page(check: AgreementCheck, *, language: str, name: str = "") -> str:
     """The page. `name`: the file's, shown as given."""
+    return page_of(agreement_body(check, language=language, name=name), language=language)
+
+
+def agreement_body(check: AgreementCheck, *, language: str, name: str = "") -> Body:
+    """What `agreement_page` says, without the file around it."""
     tongue = Tongue(language)
     title = tongue.say("pages.agreement_title")
     head = tongue.masthead(title, tongue.say("pages.agreement_under"), lock_drawing(None, tongue))
@@ -34,7 +39,7 @@ def agreement_page(check: AgreementCheck, *, language: str, name: str = "") -> s
     body = joined(
         head, element("main", tongue.card(card), _figure(check, len(main), tongue), sections(parts))
     )
-    return page_of(title=title, language=language, body=body)
+    return Body(title, body)
 
 
 def _figure(check: AgreementCheck, main: int, tongue: Tongue) -> Markup:

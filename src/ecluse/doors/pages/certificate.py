@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ecluse.doors.pages.lock import lock_drawing
-from ecluse.doors.pages.markup import Content, Markup, element, joined, page_of
+from ecluse.doors.pages.markup import Body, Content, Markup, element, joined, page_of
 from ecluse.doors.pages.tongue import Column, Tongue, sections
 from ecluse.passage.migration import Migration, MigrationState
 
-__all__ = ["certificate_page", "not_covered", "places_table"]
+__all__ = ["certificate_body", "certificate_page", "not_covered", "places_table"]
 
 _DIGESTS = ("agreement", "instruction", "manifest")
 
@@ -28,6 +28,21 @@ def certificate_page(
     people: Mapping[str, str] | None = None,
 ) -> str:
     """The page. `certificate`: the JSON object of the signed bytes; `digest`: theirs; `signers`: whose signatures were verified."""
+    return page_of(
+        certificate_body(certificate, language=language, digest=digest, signers=signers, people=people),
+        language=language,
+    )
+
+
+def certificate_body(
+    certificate: Mapping[str, Any],
+    *,
+    language: str,
+    digest: str = "",
+    signers: Sequence[str] = (),
+    people: Mapping[str, str] | None = None,
+) -> Body:
+    """What `certificate_page` says, without the file around it."""
     tongue = Tongue(language, people or {})
     name = str(certificate["migration"])
     title = tongue.say("pages.certificate_title")
@@ -64,7 +79,7 @@ def certificate_page(
         element("main", tongue.card(card), number, sections(parts)),
         element("footer", element("p", tongue.say("pages.certificate_foot"))),
     )
-    return page_of(title=f"{title}, {name}", language=language, body=body)
+    return Body(f"{title}, {name}", body)
 
 
 def places_table(certificate: Mapping[str, Any], tongue: Tongue) -> Markup:

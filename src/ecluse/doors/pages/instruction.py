@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ecluse.doors.pages.lock import lock_drawing
-from ecluse.doors.pages.markup import Markup, element, joined, page_of
+from ecluse.doors.pages.markup import Body, Markup, element, joined, page_of
 from ecluse.doors.pages.tongue import Tongue
 from ecluse.terms.instruction import Section
 
-__all__ = ["instruction_page"]
+__all__ = ["instruction_body", "instruction_page"]
 
 _BESIDE = ("stays", "special")
 """What stands in the right column: what will not leave, and what is special."""
@@ -28,6 +28,22 @@ def instruction_page(
     signers: Sequence[str] = (),
 ) -> str:
     """The page. `sections`: `terms.instruction.page(...)` in the same language; `digest`: of the exact bytes; `signers`: who signed already."""
+    return page_of(
+        instruction_body(sections, language=language, id=id, version=version, digest=digest, signers=signers),
+        language=language,
+    )
+
+
+def instruction_body(
+    sections: Sequence[Section],
+    *,
+    language: str,
+    id: str,
+    version: int,
+    digest: str,
+    signers: Sequence[str] = (),
+) -> Body:
+    """What `instruction_page` says, without the file around it."""
     tongue = Tongue(language)
     title = tongue.say("pages.instruction_title", id=id, version=version)
     by_key = {section.key: section for section in sections}
@@ -47,7 +63,7 @@ def instruction_page(
             _signing(digest, signers, tongue),
         ),
     )
-    return page_of(title=title, language=language, body=body)
+    return Body(title, body)
 
 
 def _section(section: Section, prefix: str) -> Markup:

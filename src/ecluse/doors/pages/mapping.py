@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ecluse.doors.pages.lock import lock_drawing
-from ecluse.doors.pages.markup import Content, Markup, element, joined, page_of
+from ecluse.doors.pages.markup import Body, Content, Markup, element, joined, page_of
 from ecluse.doors.pages.tongue import Column, Mood, Tongue, sections
 from ecluse.terms.mapping import BASE, Join, KindMapping, Mapping, Reading, Where, Writing
 from ecluse.terms.mapping import Column as SystemColumn
@@ -49,7 +49,7 @@ def mapping_page(
         parts.append((tongue.say("mapping.page_kinds_left"), element("p", said)))
     foot = element("footer", element("p", tongue.say("mapping.page_foot", name=name)))
     body = joined(head, element("main", writer.card(), sections(parts)), foot)
-    return page_of(title=title, language=language, body=body)
+    return page_of(Body(title, body), language=language)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from functools import cache
 from html import escape
 from importlib import resources
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ["Content", "Markup", "element", "joined", "page_of", "style"]
+__all__ = ["Body", "Content", "Markup", "element", "joined", "page_of", "style"]
 
 
 class Markup(str):
@@ -26,9 +26,17 @@ class Markup(str):
 
 Content = str | int | None | Iterable["Content"]
 
+
+class Body(NamedTuple):
+    """What a page says, without the file around it: written whole by `page_of`, or shown within the laboratory's local page."""
+
+    title: str
+    markup: Markup
+
+
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _LOADS: Final = frozenset({"src", "srcset", "data", "action", "formaction", "poster", "style", "xlink-href"})
-_VOID: Final = frozenset({"meta", "br", "col", "hr"})
+_VOID: Final = frozenset({"meta", "br", "col", "hr", "input"})
 
 # Characters that show nothing, or that turn the text around them (bidirectional overrides): a value that holds one must be seen to.
 _UNSEEN: Final = re.compile(
@@ -54,7 +62,7 @@ def joined(*content: Content) -> Markup:
     return Markup("".join(map(_text, content)))
 
 
-def page_of(*, title: str, language: str, body: Markup) -> str:
+def page_of(body: Body, *, language: str) -> str:
     """The whole file, with its style embedded and a policy under which nothing else may act."""
     sheet = style()
     fingerprint = base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
@@ -66,10 +74,10 @@ def page_of(*, title: str, language: str, body: Markup) -> str:
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="referrer", content="no-referrer"),
         element("meta", name="robots", content="noindex"),
-        element("title", title),
+        element("title", body.title),
         element("style", Markup(sheet)),
     )
-    return f"<!doctype html>\n{element('html', head, element('body', body), lang=language)}\n"
+    return f"<!doctype html>\n{element('html', head, element('body', body.markup), lang=language)}\n"
 
 
 @cache

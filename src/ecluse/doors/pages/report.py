@@ -11,7 +11,7 @@ from datetime import datetime
 from ecluse.doors.pages.certificate import not_covered, places_table
 from ecluse.doors.pages.counts import analytes_part, checks_part, excluded_part, flow_part, months_part
 from ecluse.doors.pages.lock import lock_drawing
-from ecluse.doors.pages.markup import Content, Markup, element, joined, page_of
+from ecluse.doors.pages.markup import Body, Content, Markup, element, joined, page_of
 from ecluse.doors.pages.plots import gates_plot
 from ecluse.doors.pages.story import Story
 from ecluse.doors.pages.tongue import Column, Mood, Tongue, sections
@@ -19,11 +19,16 @@ from ecluse.doors.pages.units import units_part
 from ecluse.passage.migration import STOPPED, Act
 from ecluse.passage.reconcile import Reconciliation
 
-__all__ = ["report_page"]
+__all__ = ["report_body", "report_page"]
 
 
 def report_page(story: Story, *, language: str, at: datetime, bundle: str = "") -> str:
     """The whole report as one HTML file. `at`: when it is made; `bundle`: the name of the inspector's bundle beside it, if there is one."""
+    return page_of(report_body(story, language=language, at=at, bundle=bundle), language=language)
+
+
+def report_body(story: Story, *, language: str, at: datetime, bundle: str = "") -> Body:
+    """What `report_page` says, without the file around it."""
     tongue = Tongue(language, story.people)
     title = tongue.say("pages.report_title", name=story.name)
     result = story.reconciliation
@@ -49,7 +54,7 @@ def report_page(story: Story, *, language: str, at: datetime, bundle: str = "") 
     body = joined(
         head, element("main", _identity(story, tongue), _number(story, result, tongue), sections(parts)), foot
     )
-    return page_of(title=title, language=language, body=body)
+    return Body(title, body)
 
 
 def _accounted(result: Reconciliation, tongue: Tongue) -> list[tuple[str, Content]]:

@@ -11,11 +11,11 @@ from datetime import date, datetime
 from itertools import groupby
 
 from ecluse.doors.pages.lock import lock_drawing
-from ecluse.doors.pages.markup import Content, Markup, element, joined, page_of
+from ecluse.doors.pages.markup import Body, Content, Markup, element, joined, page_of
 from ecluse.doors.pages.tongue import Column, Mood, Tongue
 from ecluse.passage.sample import FieldPair, PatientPair, Reason, RecordPair, Sample, Verdict
 
-__all__ = ["sample_page"]
+__all__ = ["sample_body", "sample_page"]
 
 _MOODS: dict[Verdict, Mood] = {
     Verdict.EQUAL: "good", Verdict.DIFFERENT: "bad", Verdict.MISSING: "bad", Verdict.ADDED: "warn",
@@ -48,6 +48,11 @@ _WORDS: dict[Verdict, str] = {
 
 def sample_page(sample: Sample, *, migration: str, language: str, at: datetime) -> str:
     """The page. `at`: when the two sides were read."""
+    return page_of(sample_body(sample, migration=migration, language=language, at=at), language=language)
+
+
+def sample_body(sample: Sample, *, migration: str, language: str, at: datetime) -> Body:
+    """What `sample_page` says, without the file around it."""
     tongue = Tongue(language)
     title = tongue.say("pages.side_title", name=migration)
     head = tongue.masthead(
@@ -69,7 +74,7 @@ def sample_page(sample: Sample, *, migration: str, language: str, at: datetime) 
             [_patient(number, patient, tongue) for number, patient in enumerate(sample.patients, 1)],
         ),
     )
-    return page_of(title=title, language=language, body=body)
+    return Body(title, body)
 
 
 def _figure(sample: Sample, tongue: Tongue) -> Markup:
