@@ -55,6 +55,7 @@ __all__ = [
     "reconcile_target",
     "replay_rejects",
     "roll_back",
+    "to_accept",
 ]
 
 _BEFORE = "before.age"
@@ -273,22 +274,11 @@ def compare_target(
 def accept(site: Site, name: str, *, by: str, key: Signer) -> str:
     """A biologist signs the last reconciliation, in which nothing is unexplained; the document's digest. Both copies may now be erased.
 
-    Raises Refusal `reconcile/unexplained`, `reconcile/nothing-to-accept`, `people/may-not`.
+    Raises Refusal `people/may-not`, `people/another-key`, and those of `to_accept`.
     """
     check_may(site.known(by).person, Permission.ACCEPT)
-    _in_state(site, name, Act.RECONCILE, MigrationState.LOADED)
-    acts = [event for event in site.journal.events() if event.subject == name]
-    loaded = max(event.seq for event in acts if event.act == Act.LOAD.value)
-    found = [event.body for event in acts if event.act == RECONCILIATION_SIGNED and event.seq > loaded]
-    if not found:  # what was found before the last loading says nothing of what the target holds now
-        raise Refusal("reconcile/nothing-to-accept", where=name)
-    last = found[-1]
-    if last["unexplained"] or last["failed"]:
-        raise Refusal(
-            "reconcile/unexplained", got=last["unexplained"], checks=", ".join(last["failed"]) or "-"
-        )
+    digest = to_accept(site, name)
     site.known(by).check_theirs(key.public)
-    digest = str(last["document"])
     envelope = site.documents.get(digest)
     try:
         site.documents.put(add_signature(envelope, key), digest=digest)
@@ -303,6 +293,25 @@ def accept(site: Site, name: str, *, by: str, key: Signer) -> str:
         if site.migration(run).state is MigrationState.LOADED:
             site.record(Act.RECONCILE.value, by=by, subject=run, body={"document": digest})
     return digest
+
+
+def to_accept(site: Site, name: str) -> str:
+    """The digest of the last reconciliation, if it may be accepted: made since the last loading, and with nothing unexplained in it.
+
+    Raises Refusal `migration/not-now`, `reconcile/unexplained`, `reconcile/nothing-to-accept`.
+    """
+    _in_state(site, name, Act.RECONCILE, MigrationState.LOADED)
+    acts = [event for event in site.journal.events() if event.subject == name]
+    loaded = max(event.seq for event in acts if event.act == Act.LOAD.value)
+    found = [event.body for event in acts if event.act == RECONCILIATION_SIGNED and event.seq > loaded]
+    if not found:  # what was found before the last loading says nothing of what the target holds now
+        raise Refusal("reconcile/nothing-to-accept", where=name)
+    last = found[-1]
+    if last["unexplained"] or last["failed"]:
+        raise Refusal(
+            "reconcile/unexplained", got=last["unexplained"], checks=", ".join(last["failed"]) or "-"
+        )
+    return str(last["document"])
 
 
 def _was_loaded(site: Site, name: str) -> bool:

@@ -30,6 +30,7 @@ __all__ = [
     "payload_of",
     "sign_document",
     "strict_json",
+    "type_of",
     "verify_document",
 ]
 
@@ -41,6 +42,7 @@ _WRITTEN_BY_MACHINES: Final = (
     "reconciliation",
     "erasure",
     "keycert",
+    "presence",
     "revocation",
     "statement",
     "archive",
@@ -52,6 +54,7 @@ DOCUMENT_TYPES: Final[Mapping[str, str]] = {
 }
 """Every kind of signed document, and the payload type that its signature covers."""
 
+# `presence`: signed by whoever looks at what only they may see, or compares a key; verified at once, and kept nowhere.
 _MOST_SIGNATURES: Final = 64
 _KIND: Final = "application/vnd.ecluse.webauthn+json"
 
@@ -156,6 +159,14 @@ def claimed(envelope: bytes, *, type: str) -> Verified:
     if read.type != (expected := _payload_type(type)):
         raise Refusal("sign/other-type", expected=expected)
     return Verified(payload=read.payload, digest=digest(read.payload), signers=())
+
+
+def type_of(envelope: bytes) -> str:
+    """What an envelope says it is, as a name of DOCUMENT_TYPES; believed no more. Raises Refusal `sign/...`, `sign/unknown-type`."""
+    said = _read(envelope).type
+    name = next((name for name, known in DOCUMENT_TYPES.items() if known == said), said)
+    _payload_type(name)
+    return name
 
 
 def _signers(envelope: _Envelope, keys: Mapping[str, PublicKey]) -> tuple[str, ...]:

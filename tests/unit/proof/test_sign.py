@@ -16,7 +16,16 @@ from securesystemslib.signer._key import Key, SSlibKey
 from ecluse.base.refusal import Refusal
 from ecluse.proof.canonical import canonical_json, strict_json
 from ecluse.proof.keys import SigningKey, VerifyKey
-from ecluse.proof.sign import DOCUMENT_TYPES, add_signature, digest, pae, sign_document, verify_document
+from ecluse.proof.sign import (
+    DOCUMENT_TYPES,
+    add_signature,
+    digest,
+    pae,
+    payload_of,
+    sign_document,
+    type_of,
+    verify_document,
+)
 
 ALICE, BOB = SigningKey.from_seed(b"a" * 32), SigningKey.from_seed(b"b" * 32)
 KNOWN = {"alice": ALICE.public, "bob": BOB.public}
@@ -194,6 +203,14 @@ def test_what_cannot_be_signed_is_refused() -> None:
         sign_document(b"", type="agreement", keys=[])
     with pytest.raises(Refusal, match="too-large"):
         sign_document(bytes(1 << 20), type="agreement", keys=[ALICE])
+
+
+def test_a_document_is_read_before_it_is_signed() -> None:
+    """What an envelope holds can be shown whoever signed it; one of a type that does not exist is refused."""
+    envelope = sign_document(PAYLOAD, type="agreement", keys=[SigningKey.new()])
+    assert (type_of(envelope), payload_of(envelope)) == ("agreement", PAYLOAD)
+    with pytest.raises(Refusal, match="unknown-type"):
+        type_of(altered(envelope, payloadType="text/plain"))
 
 
 def test_public_keys_are_written_and_read() -> None:
