@@ -118,9 +118,7 @@ def source_of(system: SystemSettings) -> Source:
     folder = SiteFolder(system.site)
     scratch = system.site if system.site.is_dir() else None
     secret = folder.secret_of_ids if folder.has_agent else unheld
-    return open_source(
-        system.url, password_file=system.password_file, scratch=scratch, secret=secret, site=folder
-    )
+    return open_source(system.url, password_file=system.password_file, scratch=scratch, secret=secret)
 
 
 def target_of(system: SystemSettings) -> Target:

@@ -20,9 +20,9 @@ from ecluse.doors.cli import (
     evidence,
     instructions,
     lamps,
-    lines,
     machine,
     mappings,
+    page,
     passage,
     recipients,
     serving,
@@ -77,8 +77,6 @@ TREE: Final[dict[str, dict[str, Callable[..., object]]]] = {
         "hand-over": passage.hand_over,
         "load": passage.load,
         "rollback": passage.rollback,
-        "listen": lines.listen,
-        "send": lines.send,
         "reconcile": passage.reconcile,
         "sample": evidence.sample,
         "accept": passage.accept,
@@ -131,6 +129,7 @@ TREE: Final[dict[str, dict[str, Callable[..., object]]]] = {
     "lock": {"status": lamps.status},
     "rejects": {"list": evidence.rejects, "replay": evidence.replay},
     "ledger": {"show": evidence.ledger},
+    "agent": {"page": page.page},
     "archive": {"make": archive.make, "open": archive.opened, "check": archive.check},
 }
 """Every verb, by its group ("" for those of one word)."""

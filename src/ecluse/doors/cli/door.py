@@ -24,9 +24,9 @@ __all__ = ["EXAMPLES", "GROUPS", "Door", "commands"]
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "prepare": ("init", "site", "person", "doctor", "demo", "invent"),
-    "agree": ("agreement", "codes", "mapping", "profile", "recipient", "instruction"),
+    "agree": ("agreement", "codes", "mapping", "profile", "recipient", "instruction", "agent"),
     "look": ("lock", "plan"),
-    "carry": ("run", "extract", "deposit", "hand-over", "load", "rejects", "rollback", "listen", "send"),
+    "carry": ("run", "extract", "deposit", "hand-over", "load", "rejects", "rollback"),
     "compare": ("reconcile", "sample", "accept", "erase"),
     "host": ("serve", "exchange"),
     "prove": ("report", "bundle", "verify", "ledger", "archive"),

@@ -1,0 +1,16 @@
+"""Which documents a workspace keeps, whether or not the ledger tells of them yet.
+
+Decides where they are found; what waits for whom is decided by `passage.waiting`.
+"""
+
+from __future__ import annotations
+
+from ecluse.adapters.documents import DocumentFolder
+from ecluse.wiring.settings import Settings
+
+__all__ = ["documents_kept"]
+
+
+def documents_kept(settings: Settings) -> list[str]:
+    """The digest of every document kept."""
+    return DocumentFolder(settings.exchange / "documents").digests()
