@@ -23,6 +23,7 @@ __all__ = [
     "INSTRUCTION_SIGNED",
     "KEY_DESTROYED",
     "KEY_RESURRECTED",
+    "LINE_SENT",
     "RECIPIENT_CERTIFIED",
     "RECIPIENT_COMPARED",
     "RECONCILIATION_SIGNED",
@@ -40,6 +41,7 @@ RECONCILIATION_SIGNED: Final = "reconciliation.signed"
 SAMPLE_COMPARED: Final = "sample.compared"
 DUMP_STATED: Final = "dump.stated"
 ARCHIVE_MADE: Final = "archive.made"
+LINE_SENT: Final = "line.sent"
 KEY_DESTROYED: Final = "key.destroyed"
 KEY_RESURRECTED: Final = "key.resurrected"
 CUSTODY_ERASED: Final = "custody.erased"

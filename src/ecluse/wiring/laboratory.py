@@ -118,7 +118,9 @@ def source_of(system: SystemSettings) -> Source:
     folder = SiteFolder(system.site)
     scratch = system.site if system.site.is_dir() else None
     secret = folder.secret_of_ids if folder.has_agent else unheld
-    return open_source(system.url, password_file=system.password_file, scratch=scratch, secret=secret)
+    return open_source(
+        system.url, password_file=system.password_file, scratch=scratch, secret=secret, site=folder
+    )
 
 
 def target_of(system: SystemSettings) -> Target:

@@ -11,6 +11,7 @@ from ecluse.base.refusal import Refusal
 from ecluse.passage.extract import Source
 from ecluse.passage.load import Target
 from ecluse.wiring.fhir import FHIR, check_fhir, fhir_source, fhir_target
+from ecluse.wiring.folders import SiteFolder
 from ecluse.wiring.formats import Secret, format_of, unheld, writable
 from ecluse.wiring.gnuhealth import SCHEMES as GNUHEALTH
 from ecluse.wiring.gnuhealth import check_gnuhealth, gnuhealth_source, gnuhealth_target
@@ -31,19 +32,19 @@ def check_address(url: str) -> None:
 
 
 def open_source(
-    url: str, *, password_file: Path | None = None, scratch: Path | None = None, secret: Secret = unheld
-) -> Source:
+    url: str, *, password_file: Path | None = None, scratch: Path | None = None, secret: Secret = unheld, site: SiteFolder | None = None,
+) -> Source:  # fmt: skip
     """The system at `url` as a source. Raises Refusal `address/...`, `files/...`, Fault `address/not-reached` when used.
 
     `scratch`: the folder in which an encrypted scratch may lie, for what must be read whole before it answers. `secret`: gives what keys the ids
-    made for records that have none.
+    made for records that have none; `site`: whose source it is, for what its own line kept.
     """
     if url.startswith(FHIR):
         return fhir_source(url, token_file=password_file, scratch=scratch)
     if url.startswith(GNUHEALTH):
         return gnuhealth_source(url, password_file=password_file, scratch=scratch)
     if format_named(url):
-        return _files_source(url, scratch, secret)
+        return _files_source(url, scratch, secret, site)
     return _database(_address(url, password_file))
 
 
@@ -98,7 +99,7 @@ def _database(address: Address) -> Source:
     return MariadbSource(address)
 
 
-def _files_source(url: str, scratch: Path | None, secret: Secret) -> Source:
+def _files_source(url: str, scratch: Path | None, secret: Secret, site: SiteFolder | None) -> Source:
     from ecluse.adapters.connectors.files.folder import one_stream
     from ecluse.adapters.connectors.files.source import FilesSource
     from ecluse.adapters.connectors.files.target import published
@@ -107,6 +108,11 @@ def _files_source(url: str, scratch: Path | None, secret: Secret) -> Source:
     fmt, path = format_of(place, secret=secret), place.path
     if path is None:
         return FilesSource(fmt, lambda: one_stream(sys.stdin.buffer), scratch=scratch)
+    if site is not None:
+        from ecluse.wiring.line import kept_in
+
+        if opened := kept_in(site, path):
+            return FilesSource(fmt, lambda: opened(published(path)), scratch=scratch)
     return FilesSource(fmt, lambda: published(path), scratch=scratch)
 
 

@@ -7,6 +7,7 @@ import pytest
 from ecluse.base.refusal import Refusal
 from ecluse.passage.inbound import receive, roll_back
 from ecluse.passage.migration import Act, MigrationState
+from ecluse.passage.standing import stands, unaccepted
 from tests.documents import ENGINEER
 from tests.sites import Killed, Laboratory, patient, request
 
@@ -41,6 +42,23 @@ def test_a_rehearsal_taken_out_is_over(lab: Laboratory) -> None:
     assert "parcel" not in lab.target_site.keys.names()
     assert lab.erase(rehearsal).why == "withdrawn"
     assert not lab.target_site.custody.folders()
+
+
+def test_what_nobody_accepted_is_known_until_it_is_accepted_or_taken_out(lab: Laboratory) -> None:
+    """From the first opening of gate 2 on a run's records may stand in the target; half a rollback changes nothing, a whole one and an acceptance do."""
+    rehearsal = lab.begin(rehearse=1)
+    advance(lab, rehearsal, MigrationState.HANDED_OVER)
+    assert unaccepted(lab.target_site) == []
+    advance(lab, rehearsal, MigrationState.LOADED)
+    taken_out(lab, rehearsal, to=1)
+    assert unaccepted(lab.target_site) == [rehearsal]
+    taken_out(lab, rehearsal)
+    assert unaccepted(lab.target_site) == []
+    whole = lab.begin()
+    advance(lab, whole, MigrationState.LOADED)
+    assert stands(lab.target_site, whole)
+    advance(lab, whole, MigrationState.ERASED)
+    assert unaccepted(lab.target_site) == []
 
 
 def test_a_rehearsal_half_taken_out_goes_on(lab: Laboratory) -> None:

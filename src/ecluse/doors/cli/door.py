@@ -26,7 +26,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "prepare": ("init", "site", "person", "doctor", "demo", "invent"),
     "agree": ("agreement", "codes", "mapping", "profile", "recipient", "instruction", "agent"),
     "look": ("lock", "plan"),
-    "carry": ("run", "extract", "deposit", "hand-over", "load", "rejects", "rollback"),
+    "carry": ("run", "extract", "deposit", "hand-over", "load", "rejects", "rollback", "listen", "send"),
     "compare": ("reconcile", "sample", "accept", "erase"),
     "host": ("serve", "exchange"),
     "prove": ("report", "bundle", "verify", "ledger", "archive"),

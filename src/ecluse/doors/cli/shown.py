@@ -66,6 +66,8 @@ SHOWN: Final[dict[str, tuple[str, ...]]] = {
     "reconcile": _STEP,
     "erase": _STEP,
     "rollback": ("migration", "to", "removed", "dry_run"),
+    "listen": ("address", "counts", "dry_run"),
+    "send": ("to", "sent", "before", "rejected", "dry_run"),
     "accept": ("migration", "document", "dry_run"),
     "rejects list": ("migration", "rows", "reasons"),
     "rejects replay": ("migration", "written", "left", "dry_run"),

@@ -60,5 +60,6 @@ class Authority:
 
     def _written(self, name: str, octets: bytes) -> Path:
         place = self._folder / f"{name}.pem"
+        place.touch(mode=0o600)
         place.write_bytes(octets)
         return place

@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 from ecluse.adapters.connectors.hl7.kept import FileJournal, Keep, SealedKeep
-from ecluse.adapters.connectors.hl7.line import Broken, Frames, acknowledged, framed
+from ecluse.adapters.connectors.hl7.line import (
+    Broken,
+    Frames,
+    acknowledged,
+    acknowledgements,
+    control_of,
+    framed,
+    receipt,
+)
 from ecluse.adapters.connectors.hl7.mllp import Listener, Peer, Sender, tls
 from ecluse.adapters.vaults import DiskVault
 from ecluse.base.refusal import Fault, Refusal
@@ -31,11 +39,11 @@ class Memory:
     def __init__(self) -> None:
         self.known: list[str] = []
 
-    def has(self, control: str) -> bool:
-        return control in self.known
+    def has(self, message: bytes) -> bool:
+        return control_of(message) in self.known
 
-    def note(self, control: str) -> None:
-        self.known.append(control)
+    def note(self, message: bytes) -> None:
+        self.known.append(control_of(message))
 
 
 class Ends:
@@ -140,11 +148,36 @@ def test_a_message_sent_twice_is_kept_once_even_after_a_restart(
     assert len(opened(vault, key)) == 2
 
 
+def test_two_messages_under_one_control_id_are_both_kept_and_counted(
+    ends: Ends, vault: DiskVault, key: Identity
+) -> None:
+    """A sender that begins its numbers anew every day loses nothing; that it happened is said, also by a listener started since."""
+    messages = [
+        message(1),
+        message(1).replace(b"DURAND", b"DUPONT"),
+        message(1).replace(b"DURAND", b"MARTIN"),
+    ]
+
+    async def work() -> None:
+        for sent, expected in (
+            (messages[:2], {"kept": 1, "same-id": 1}),
+            (messages[1:], {"again": 1, "same-id": 1}),
+        ):
+            keep = SealedKeep(vault, folder="line", to=key.recipient())
+            async with ends.listening(keep) as (listener, peer):
+                for each in sent:
+                    assert b"MSA|AA|1" in await asked(peer, framed(each))
+                assert listener.counts == expected
+
+    run(work)
+    assert opened(vault, key) == messages
+
+
 def test_what_cannot_be_kept_is_not_acknowledged(ends: Ends) -> None:
     """A full disk is AE: the sender tries as often as it was told, then says that the message is not delivered, and remembers none as such."""
 
     class Full:
-        def keep(self, message: bytes) -> bool:
+        def keep(self, message: bytes) -> str:
             raise Fault("vault/disk-full", where="line")
 
     async def work() -> None:
@@ -163,38 +196,74 @@ def test_what_cannot_be_kept_is_not_acknowledged(ends: Ends) -> None:
     run(work)
 
 
-def test_a_message_of_an_unknown_version_is_rejected_and_not_sent_again(
+def test_a_message_of_an_unknown_version_is_rejected_and_counted(
     ends: Ends, vault: DiskVault, key: Identity
 ) -> None:
-    """AR ends it at once: nothing is kept, the messages before it stay delivered."""
+    """AR is counted with its code and not kept; the messages around it are delivered, and the next run tries that one again, and only that one."""
 
     async def work() -> None:
         journal = Memory()
         keep = SealedKeep(vault, folder="line", to=key.recipient())
+        messages = [message(1), message(2, version="9.9"), message(3)]
         async with ends.listening(keep) as (listener, peer):
-            with pytest.raises(Refusal) as said:
-                await Sender(peer, journal).send([message(1), message(2, version="9.9")])
-            assert (said.value.code, said.value.values["number"]) == ("hl7/rejected", 2)
-            assert journal.known == ["1"]
+            for sent, before in ((2, 0), (0, 2)):
+                done = await Sender(peer, journal).send(messages)
+                assert (done.sent, done.before, done.rejected) == (sent, before, {"AR 203": 1})
+            assert journal.known == ["1", "3"]
             answer = await asked(peer, framed(message(2, version="9.9")))
-            assert acknowledged(answer[1:]) == ("2", "AR")
+            assert acknowledged(answer[1:]) == ("2", "AR", "203")
             assert b"203^Unsupported version id" in answer
-            assert listener.counts["kept"] == 1
+            assert listener.counts["kept"] == 2
 
     run(work)
-    assert len(opened(vault, key)) == 1
+    assert len(opened(vault, key)) == 2
 
 
-def test_a_sender_in_the_enhanced_mode_is_answered_in_it(ends: Ends, vault: DiskVault, key: Identity) -> None:
-    """MSH-15 AL asks for a commit: CA says that the message is safe, which is what was asked."""
+def test_a_receiver_that_wants_nothing_is_not_sent_everything(
+    ends: Ends, vault: DiskVault, key: Identity
+) -> None:
+    """A hundred rejections one after another end the sending, with the last one's reason."""
 
     async def work() -> None:
         keep = SealedKeep(vault, folder="line", to=key.recipient())
-        async with ends.listening(keep) as (_listener, peer):
-            assert b"MSA|CA|7" in await asked(peer, framed(message(7, asked="AL|NE")))
-            assert b"MSA|AA|8" in await asked(peer, framed(message(8, asked="NE|AL")))
+        async with ends.listening(keep) as (listener, peer):
+            with pytest.raises(Refusal) as said:
+                await Sender(peer, Memory()).send(message(number, version="9.9") for number in range(1, 500))
+            assert (said.value.code, said.value.values["number"]) == ("hl7/rejected", 100)
+            assert listener.counts == {"refused": 100}
 
     run(work)
+
+
+def test_what_a_receiver_says_in_words_is_not_repeated() -> None:
+    """An ERR whose code is of table 0357 is told by its code; anything else could name a patient, and is left out."""
+    answer = "MSH|^~\\&|DPI\rMSA|AR|7\rERR|||{}|E\r"
+    assert acknowledged(answer.format("204^Unknown key identifier").encode()) == ("7", "AR", "204")
+    assert acknowledged(answer.format("DURAND ANNE is unknown").encode()) == ("7", "AR", "")
+    assert acknowledged(b"MSH|^~\\&|DPI\rERR|||204\r") is None
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "well", "ill"),
+    [
+        ("", ["AA"], ["AR"]),
+        ("AL|NE", ["CA"], ["CR"]),
+        ("NE|AL", ["AA"], ["AR"]),
+        ("AL|AL", ["CA", "AA"], ["CR", "AR"]),
+        ("ER|NE", [], ["CR"]),
+        ("SU|ER", ["CA"], ["AR"]),
+        ("NE|NE", [], []),
+    ],
+)
+def test_a_message_is_acknowledged_as_its_sender_asks(
+    asked_for: str, well: list[str], ill: list[str]
+) -> None:
+    """MSH-15 and MSH-16 say which acknowledgements are wanted, and when (table 0155); where both are empty there is one, of the original mode."""
+    for version, expected in (("2.5", well), ("9.9", ill)):
+        octets = message(7, version=version, asked=asked_for)
+        found, answer = receipt(octets)
+        answers = acknowledgements(octets, found, answer, number=1, at="20240115120000")
+        assert [it.code for octets in answers if (it := acknowledged(octets))] == expected
 
 
 # --- who is heard ---------------------------------------------------------------------------------------------------------------------------
@@ -256,6 +325,16 @@ def test_a_certificate_that_cannot_be_read_is_said_so(tmp_path: Path) -> None:
     assert said.value.code == "hl7/certificate-unreadable"
 
 
+def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    """A private key is its owner's alone, or the line is not opened."""
+    ours = Authority(tmp_path / "ours", "laboratory")
+    certificate, private = ours.end("listener")
+    private.chmod(0o640)
+    with pytest.raises(Refusal) as said:
+        tls(certificate=certificate, key=private, peers=ours.peers, server=True)
+    assert said.value.code == "hl7/key-readable"
+
+
 def test_a_listener_without_the_peers_certificate_cannot_be_made(vault: DiskVault, key: Identity) -> None:
     """There is no switch for an open line."""
     keep = SealedKeep(vault, folder="line", to=key.recipient())
@@ -272,7 +351,7 @@ def test_an_acknowledgement_that_is_lost_doubles_nothing(ends: Ends, vault: Disk
     class Falling(SealedKeep):
         fell = 0
 
-        def keep(self, message: bytes) -> bool:
+        def keep(self, message: bytes) -> str:
             new = super().keep(message)
             if not self.fell:
                 self.fell = 1
@@ -320,19 +399,25 @@ def test_a_sender_waits_for_a_listener_that_is_not_there_yet(
 def test_a_journal_says_what_was_acknowledged_before(
     tmp_path: Path, ends: Ends, vault: DiskVault, key: Identity
 ) -> None:
-    """A second run with the same journal sends only what is new."""
+    """A second run with the same journal sends only what is new, also where its last line was cut by a power cut and all headers are new."""
     place = tmp_path / "journal"
 
     async def work() -> None:
         keep = SealedKeep(vault, folder="line", to=key.recipient())
         async with ends.listening(keep) as (listener, peer):
-            await Sender(peer, FileJournal(place)).send([message(1), message(2)])
-            done = await Sender(peer, FileJournal(place)).send([message(1), message(2), message(3)])
+            first = [message(1), message(2)]
+            await Sender(peer, FileJournal(place, secret=b"s")).send(first)
+            with place.open("ab") as file:
+                file.write(b"0123")
+            again = [it.replace(b"|ADT^A28|", b"|ADT^A28|9") for it in first]
+            done = await Sender(peer, FileJournal(place, secret=b"s")).send([*again, message(3)])
             assert (done.sent, done.before) == (1, 2)
             assert listener.counts == {"kept": 3}
 
     run(work)
-    assert place.read_text() == "1\n2\n3\n"
+    assert len(place.read_text().splitlines()) == 3
+    assert FileJournal(place, secret=b"s").has(message(3))
+    assert not FileJournal(place, secret=b"another").has(message(3))
 
 
 def test_octets_outside_a_frame_end_the_line(ends: Ends, vault: DiskVault, key: Identity) -> None:
@@ -360,6 +445,20 @@ def test_a_frame_that_never_ends_is_not_waited_for(ends: Ends, vault: DiskVault,
 
     run(work)
     assert vault.names("line") == []
+
+
+def test_all_lines_together_hold_no_more_than_they_may(ends: Ends, vault: DiskVault, key: Identity) -> None:
+    """Many peers with half a message each do not fill the memory: the one that asks for too much is let go, and the others are answered."""
+
+    async def work() -> None:
+        keep = SealedKeep(vault, folder="line", to=key.recipient())
+        async with ends.listening(keep, held=1000) as (listener, peer):
+            with pytest.raises((OSError, EOFError)):
+                await asked(peer, b"\x0bMSH|" + b"x" * 2000)
+            assert b"MSA|AA|1" in await asked(peer, framed(message(1)))
+            assert listener.counts == {"crowded": 1, "kept": 1}
+
+    run(work)
 
 
 def test_frames_may_come_in_any_pieces() -> None:

@@ -15,7 +15,17 @@ from ecluse.adapters.connectors.hl7.layout import INSTANCE
 from ecluse.adapters.connectors.hl7.people import fields_at
 from ecluse.adapters.connectors.hl7.read import Opened, opened
 
-__all__ = ["Answer", "Broken", "Frames", "acknowledged", "acknowledgement", "control_of", "framed", "receipt"]
+__all__ = [
+    "Answer",
+    "Broken",
+    "Frames",
+    "acknowledged",
+    "acknowledgements",
+    "control_of",
+    "framed",
+    "identified",
+    "receipt",
+]
 
 _VT: Final = b"\x0b"
 _END: Final = b"\x1c\r"
@@ -26,6 +36,9 @@ _ERRORS: Final = {
 }  # fmt: skip
 """Reason to MSA-1 and ERR-3 (table 0357). AR: never to be sent again as it is; AE: try later."""
 _ENHANCED: Final = {"AA": "CA", "AE": "CE", "AR": "CR"}
+_ASKED_WELL: Final = ("AL", "SU")
+_ASKED_ILL: Final = ("AL", "ER")
+"""When an acknowledgement is asked for (table 0155): always, where it went well, where it did not. NE: never."""
 
 
 class Broken(Exception):
@@ -43,6 +56,11 @@ class Frames:
     def begun(self) -> bool:
         """Whether a part of a frame is held."""
         return bool(self._held)
+
+    @property
+    def held(self) -> int:
+        """Octets of the part that is held."""
+        return len(self._held)
 
     def feed(self, octets: bytes) -> list[bytes]:
         """The messages that these octets end. Raises Broken "outside" for what stands in no frame, "too-long"."""
@@ -90,41 +108,55 @@ def receipt(message: bytes) -> tuple[Opened | None, Answer]:
     return found, Answer("AA")
 
 
-def acknowledgement(message: bytes, found: Opened | None, answer: Answer, *, number: int, at: str) -> bytes:
-    """The ACK of a message: MSA-1 is CA, CE or CR where the sender asked for an accept
-    acknowledgement (MSH-15 other than NE). `at`: MSH-7, as HL7 writes it.
-    """
+def acknowledgements(
+    message: bytes, found: Opened | None, answer: Answer, *, number: int, at: str
+) -> list[bytes]:
+    """The ACKs of a message, as many as its sender asked for (none to two). `number`: makes their MSH-10; `at`: their MSH-7, as HL7 writes it."""
     header = _header(message)
+    return [
+        _acknowledgement(header, code, found, answer, number=number, at=at)
+        for code in _codes(header, answer.code)
+    ]
+
+
+def _codes(header: list[str], code: str) -> list[str]:
+    """MSA-1 of each ACK. Original mode (MSH-15 and MSH-16 both empty): one, AA, AE or AR. Enhanced mode: first the accept acknowledgement where MSH-15
+    asks for it, then the application's where MSH-16 does (HL7 v2.8.2, 2.9.2 and 2.9.3; table 0155).
+    """
+    accept, application = fields_at(header, 14), fields_at(header, 15)
+    if not accept and not application:
+        return [code]
+    asked = _ASKED_WELL if code == "AA" else _ASKED_ILL
+    return [said for when, said in ((accept, _ENHANCED[code]), (application, code)) if when in asked]
+
+
+def _acknowledgement(
+    header: list[str], code: str, found: Opened | None, answer: Answer, *, number: int, at: str
+) -> bytes:
     separator, signs = header[0][3:4] or "|", fields_at(header, 1) or "^~\\&"
-    code = answer.code
-    if fields_at(header, 14) not in ("", "NE"):
-        code = _ENHANCED[code]
     event = found.event if found else ""
     kind = f"ACK{signs[:1]}{event}{signs[:1]}ACK" if event else "ACK"
     sender, place = fields_at(header, 4), fields_at(header, 5)
     lines = [
-        separator.join(["MSH", signs, sender or INSTANCE, place, fields_at(header, 2), fields_at(header, 3), at, "", kind, f"A{number}",
+        separator.join(["MSH", signs, sender or INSTANCE, place, fields_at(header, 2), fields_at(header, 3), at, "", kind, f"{code}{number}",
                         fields_at(header, 10) or "P", fields_at(header, 11) or "2.5.1"]),
         separator.join(["MSA", code, fields_at(header, 9)]),
     ]  # fmt: skip
     if answer.code != "AA":
-        lines.append(
-            separator.join(
-                [
-                    "ERR",
-                    "",
-                    "",
-                    _ERRORS.get(answer.reason, _ERRORS["not-kept"])[1].replace("^", signs[:1]),
-                    "E",
-                ]
-            )
-        )
+        reason = _ERRORS.get(answer.reason, _ERRORS["not-kept"])[1].replace("^", signs[:1])
+        lines.append(separator.join(["ERR", "", "", reason, "E"]))
     return ("\r".join(lines) + "\r").encode("utf-8", "replace")
 
 
 def control_of(message: bytes) -> str:
     """MSH-10 as it stands, "" where there is none."""
     return fields_at(_header(message), 9)
+
+
+def identified(message: bytes) -> bytes:
+    """What should tell a message from every other: who sends it (MSH-3, MSH-4), and its control id."""
+    header = _header(message)
+    return "\r".join(fields_at(header, place) for place in (2, 3, 9)).encode()
 
 
 def _header(message: bytes) -> list[str]:
@@ -136,18 +168,28 @@ def _header(message: bytes) -> list[str]:
 
 
 class Acknowledged(NamedTuple):
-    """What an ACK says: of which message, and its MSA-1."""
+    """What an ACK says: of which message, its MSA-1, and the code of its reason (ERR-3, table 0357) where there is one: a code, never its text."""
 
     control: str
     code: str
+    reason: str = ""
 
 
 def acknowledged(octets: bytes) -> Acknowledged | None:
     """The MSA of an answer, or None where it has none."""
     text = octets.decode("utf-8", "replace").replace("\n", "\r")
-    separator = text[3:4]
+    separator, component = text[3:4], text[4:5] or "^"
+    said, reason = None, ""
     for line in text.split("\r"):
         fields = line.split(separator) if separator else []
-        if fields and fields[0] == "MSA" and len(fields) > 2:
-            return Acknowledged(fields[2], fields[1])
-    return None
+        if said is None and fields and fields[0] == "MSA" and len(fields) > 2:
+            said = Acknowledged(fields[2], fields[1])
+        elif fields and fields[0] == "ERR" and len(fields) > 3 and not reason:
+            reason = fields[3].partition(component)[0]
+    return said._replace(reason=reason if reason in _REASONS else "") if said else None
+
+
+_REASONS: Final = frozenset(
+    str(code) for code in (100, 101, 102, 103, 104, 198, 199, 200, 201, 202, 203, 204, 205, 206, 207)
+)
+"""Table 0357. Anything else could be words about a patient."""
