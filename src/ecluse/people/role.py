@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
-__all__ = ["ROLES", "Permission", "Role", "RoleDescription", "Side", "permissions"]
+__all__ = ["INVITES", "ROLES", "Permission", "Role", "RoleDescription", "Side", "invites", "permissions"]
 
 Side = Literal["controller", "processor", "outside"]
 
@@ -29,6 +29,8 @@ class Permission(StrEnum):
     ERASE = "erase"
     REVOKE = "revoke"
     READ_LEDGER = "read_ledger"
+    ENROL_MACHINE = "enrol_machine"
+    END_ACCOUNT = "end_account"
 
 
 class Role(StrEnum):
@@ -67,6 +69,8 @@ ROLES: Final[dict[Role, RoleDescription]] = {
                 _P.ERASE,
                 _P.REVOKE,
                 _P.READ_LEDGER,
+                _P.ENROL_MACHINE,
+                _P.END_ACCOUNT,
             }
         ),
         {"fr": "biologiste responsable", "en": "head biologist"},
@@ -86,7 +90,7 @@ ROLES: Final[dict[Role, RoleDescription]] = {
     ),
     Role.DPO: RoleDescription(
         "controller",
-        frozenset({_P.REVOKE, _P.READ_LEDGER}),
+        frozenset({_P.REVOKE, _P.READ_LEDGER, _P.END_ACCOUNT}),
         {"fr": "délégué à la protection des données", "en": "data protection officer"},
         {
             "fr": "Lit tout le journal, peut arrêter une reprise en révoquant l'instruction ; n'ordonne rien.",
@@ -95,7 +99,7 @@ ROLES: Final[dict[Role, RoleDescription]] = {
     ),
     Role.REPRESENTATIVE: RoleDescription(
         "processor",
-        frozenset({_P.SIGN_AGREEMENT, _P.READ_LEDGER}),
+        frozenset({_P.SIGN_AGREEMENT, _P.READ_LEDGER, _P.END_ACCOUNT}),
         {"fr": "représentant du sous-traitant", "en": "the processor's representative"},
         {
             "fr": "Engage l'éditeur en signant le contrat de sous-traitance ; ne touche à aucune donnée.",
@@ -104,7 +108,17 @@ ROLES: Final[dict[Role, RoleDescription]] = {
     ),
     Role.ENGINEER: RoleDescription(
         "processor",
-        frozenset({_P.EXTRACT, _P.DEPOSIT, _P.LOAD, _P.RECONCILE, _P.ERASE, _P.READ_LEDGER}),
+        frozenset(
+            {
+                _P.EXTRACT,
+                _P.DEPOSIT,
+                _P.LOAD,
+                _P.RECONCILE,
+                _P.ERASE,
+                _P.READ_LEDGER,
+                _P.ENROL_MACHINE,
+            }
+        ),
         {"fr": "ingénieur de reprise", "en": "migration engineer"},
         {
             "fr": "Exécute l'instruction : extrait, dépose, charge, compare, efface. Ne peut rien élargir ni rien accepter.",
@@ -113,7 +127,7 @@ ROLES: Final[dict[Role, RoleDescription]] = {
     ),
     Role.HOST: RoleDescription(
         "processor",
-        frozenset({_P.ERASE, _P.READ_LEDGER}),
+        frozenset({_P.ERASE, _P.READ_LEDGER, _P.END_ACCOUNT}),
         {"fr": "hébergeur", "en": "host"},
         {
             "fr": "Garde les colis scellés sans pouvoir les lire, et les efface à l'échéance.",
@@ -131,6 +145,21 @@ ROLES: Final[dict[Role, RoleDescription]] = {
     ),
 }
 """Every role, with its side, its permissions and its words."""
+
+_R = Role
+
+INVITES: Final[dict[Role, frozenset[Role]]] = {
+    Role.HOST: frozenset({_R.BIOLOGIST, _R.REPRESENTATIVE}),
+    Role.BIOLOGIST: frozenset({_R.BIOLOGIST, _R.SECOND_SIGNER, _R.DPO, _R.INSPECTOR}),
+    Role.DPO: frozenset({_R.INSPECTOR}),
+    Role.REPRESENTATIVE: frozenset({_R.REPRESENTATIVE, _R.ENGINEER}),
+}
+"""Who invites whom: the host begins, then each side answers for its own people; nobody invites a host but a host's command on its machine."""
+
+
+def invites(role: Role) -> frozenset[Role]:
+    """The roles that `role` may invite."""
+    return INVITES.get(role, frozenset())
 
 
 def permissions(role: Role) -> frozenset[Permission]:

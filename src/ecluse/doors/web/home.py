@@ -1,4 +1,4 @@
-"""The first page: what awaits, what is under way, what is finished and erased, in the chambers where the person is admitted."""
+"""The first page: what awaits the person, what is under way, what is finished and erased, in the chambers where they are admitted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from ecluse.adapters.accounts.people import admitted
-from ecluse.passage.migration import LIVE, Migration
+from ecluse.doors.web.access import may
+from ecluse.passage.overview import Passing, overview
 from ecluse.wiring.console import exchange
 
 __all__ = ["home"]
@@ -18,22 +19,31 @@ __all__ = ["home"]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One migration on the page."""
+    """One migration on the page; `mine`: the next step is one that the person may take."""
 
     chamber: str
-    migration: Migration
+    passing: Passing
+    mine: bool
 
 
 @login_required
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Three lists."""
+    """Three lists, newest first, and the chambers."""
     served = exchange()
+    chambers = admitted(request.user, at=served.clock())
     lines = [
-        Line(chamber, migration)
-        for chamber in admitted(request.user, at=served.clock())
-        for migration in served.chamber(chamber).migrations().values()
+        Line(chamber, passing, passing.waits_for is not None and may(request, passing.waits_for))
+        for chamber in chambers
+        for passing in reversed(overview(served.chamber(chamber).events()).passings)
     ]
-    under_way = [line for line in lines if line.migration.state in LIVE]
-    over = [line for line in lines if line.migration.state not in LIVE]
-    return render(request, "console/home.html", {"under_way": under_way, "over": over})
+    return render(
+        request,
+        "console/home.html",
+        {
+            "chambers": chambers,
+            "mine": [line for line in lines if line.mine],
+            "under_way": [line for line in lines if not line.mine and not line.passing.erased],
+            "over": [line for line in lines if line.passing.erased],
+        },
+    )

@@ -5,12 +5,22 @@ from __future__ import annotations
 from allauth.account import views as account
 from django.urls import URLPattern, URLResolver, include, path
 
-from ecluse.doors.web import assets, home, join
+from ecluse.doors.web import assets, chamber, home, join, machines, paper, people, register
 
 __all__ = ["urlpatterns"]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
+    path("chamber/<slug:chamber>/", chamber.chamber, name="chamber"),
+    path("chamber/<slug:chamber>/migration/<str:name>/", chamber.migration, name="migration"),
+    path("chamber/<slug:chamber>/paper/<str:digest>/", paper.paper, name="paper"),
+    path("chamber/<slug:chamber>/people/", people.people, name="people"),
+    path("chamber/<slug:chamber>/people/new/", people.new, name="invite"),
+    path("chamber/<slug:chamber>/people/<str:person>/end/", people.end, name="end"),
+    path("chamber/<slug:chamber>/machines/", machines.machines, name="machines"),
+    path("chamber/<slug:chamber>/machines/<int:machine>/end/", machines.end, name="end_machine"),
+    path("chamber/<slug:chamber>/register/", register.register, name="register"),
+    path("chamber/<slug:chamber>/measures/", register.measures, name="measures"),
     path("join/<str:token>/", join.join, name="join"),
     path("style/<str:name>", assets.style, name="style"),
     path("script/<path:name>", assets.script, name="script"),

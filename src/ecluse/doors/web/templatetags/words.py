@@ -1,27 +1,73 @@
-"""`{% say "console.key" name=value %}`: a sentence of the catalogues in the page's language; and how instants are written."""
+"""What templates say: sentences of the catalogues in the page's language, and how instants, counts and codes of the subject read.
+
+`{% say "console.key" name=value %}`; `{% instant at %}`; `{% count 1234 %}`; `{% state "loaded" %}`. A code without words is shown as it is.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from django import template
 
-from ecluse.base.words import instant, say
+from ecluse.base.words import instant, number, say, sentences, size
 
 __all__ = ["register"]
 
 register = template.Library()
+Context = dict[str, Any]
 
 
 @register.simple_tag(takes_context=True, name="say")
-def _say(context: dict[str, Any], key: str, **values: object) -> str:
+def _say(context: Context, key: str, **values: object) -> str:
     return say(key, context["language"], **values)
 
 
 @register.simple_tag(takes_context=True, name="instant")
-def _instant(context: dict[str, Any], at: datetime | str | None) -> str:
+def _instant(context: Context, at: datetime | str | None) -> str:
     if not at:
         return ""
     known = datetime.fromisoformat(at) if isinstance(at, str) else at
     return instant(known.astimezone(UTC), context["language"])
+
+
+@register.simple_tag(takes_context=True, name="count")
+def _count(context: Context, value: int) -> str:
+    return number(value, context["language"])
+
+
+@register.simple_tag(takes_context=True, name="octets")
+def _octets(context: Context, value: int) -> str:
+    return size(value, context["language"])
+
+
+@register.simple_tag(takes_context=True, name="role_label")
+def _role(context: Context, account: Any) -> str:
+    label: str = account.role_label(context["language"])
+    return label
+
+
+CODES: Final = {
+    "state": "pages.state",
+    "paper": "console.paper",
+    "standing": "console.standing",
+    "waits": "console.waits",
+    "lamp_name": "console.lamp",
+    "lamp_state": "console.lamp_is",
+    "outcome": "console.outcome",
+    "run": "console.run",
+}
+"""Tags that put a code of the subject into words: each with the beginning of its keys."""
+
+
+def _of_code(prefix: str) -> Callable[[Context, str], str]:
+    def worded(context: Context, code: str) -> str:
+        key = f"{prefix}_{code.replace('-', '_').replace('.', '_')}"
+        return say(key, context["language"]) if key in sentences() else code
+
+    return worded
+
+
+for name, prefix in CODES.items():
+    register.simple_tag(takes_context=True, name=name)(_of_code(prefix))
