@@ -11,7 +11,8 @@ from typing import TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import servers
+from tests import firebird_server, servers
+from tests.firebird_server import FirebirdServer
 
 # How long an example takes tells how busy the machine is.
 settings.register_profile("ecluse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -62,6 +63,13 @@ def mariadb_url(mariadb: servers.Server) -> Iterator[str]:
     """The address (`mysql://`) of a fresh, empty MariaDB database, dropped after the test."""
     with mariadb.database() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def firebird() -> Iterator[FirebirdServer]:
+    """A private Firebird for the whole run; the test is skipped where there is none to start."""
+    with ExitStack() as stack:
+        yield started(firebird_server.firebird(), stack)
 
 
 def started(server: AbstractContextManager[S], stack: ExitStack) -> S:

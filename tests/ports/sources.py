@@ -25,6 +25,7 @@ from ecluse.adapters.connectors.sql.address import parse_address
 from ecluse.adapters.connectors.sql.connect import open_mariadb, open_postgres, open_sqlite
 from ecluse.adapters.connectors.sql.dump import DumpSource
 from ecluse.adapters.connectors.sql.introspect import introspect_sqlite
+from ecluse.adapters.connectors.sql.read_firebird import FirebirdSource
 from ecluse.adapters.connectors.sql.read_mariadb import MariadbSource
 from ecluse.adapters.connectors.sql.read_postgres import PostgresSource
 from ecluse.adapters.connectors.sql.read_sqlite import SqliteSource
@@ -33,15 +34,21 @@ from ecluse.passage.extract import Snapshot, Source
 from ecluse.terms.mapping import Mapping, parse_mapping
 from ecluse.terms.plan import Plan, Slice
 from ecluse.terms.vocabulary import vocabulary
+from tests.firebird_server import spelt
 from tests.ports.format_lines import Lines, LineTables, line
 from tests.servers import Server
 
-LIVE: Final = ("sqlite", "postgres", "mariadb")
+LIVE: Final = ("sqlite", "postgres", "mariadb", "firebird")
 DUMPED: Final = ("sqlite-dump", "postgres-dump", "postgres-inserts", "mariadb-dump")
 FILED: Final = ("files", "files-folded")
 """Files of tables, and files of messages of which each tells one record; both written as lines of JSON."""
 ENGINES: Final = (*LIVE, *DUMPED, *FILED, "memory")
-DIALECT: Final[dict[str, Any]] = {"sqlite": "sqlite", "postgres": "postgresql", "mariadb": "mariadb"}
+DIALECT: Final[dict[str, Any]] = {
+    "sqlite": "sqlite",
+    "postgres": "postgresql",
+    "mariadb": "mariadb",
+    "firebird": "postgresql",
+}
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -140,7 +147,8 @@ class Place:
 
 def created(engine: str) -> list[str]:
     """The old system's tables, without keys: the rows break them on purpose."""
-    return [table.create(DIALECT[engine], constraints=False) for table in OLD.tables]
+    made = [table.create(DIALECT[engine], constraints=False) for table in OLD.tables]
+    return list(map(spelt, made)) if engine == "firebird" else made
 
 
 def place(engine: str, request: pytest.FixtureRequest, tmp_path: Path, stack: ExitStack, *, rows: Rows | None = None,
@@ -160,7 +168,7 @@ def place(engine: str, request: pytest.FixtureRequest, tmp_path: Path, stack: Ex
         if live == "sqlite"
         else stack.enter_context(_server(live, request).database())
     )
-    say = _filled(live, url, tmp_path, rows, ddl(live), stack)
+    say = _filled(live, url, tmp_path, rows, ddl(live), stack, request)
     if not form:
         return Place(engine, lambda _: _SOURCES[live](parse_address(url)), say)
     dump = dumped(live, form, url, tmp_path)
@@ -188,6 +196,7 @@ _SOURCES: Final[dict[str, Callable[[Any], Source]]] = {
     "sqlite": SqliteSource,
     "postgres": PostgresSource,
     "mariadb": MariadbSource,
+    "firebird": FirebirdSource,
 }
 
 
@@ -201,7 +210,13 @@ def _silent(_: str) -> None:
 
 
 def _filled(
-    live: str, url: str, tmp_path: Path, rows: Rows, ddl: list[str], stack: ExitStack
+    live: str,
+    url: str,
+    tmp_path: Path,
+    rows: Rows,
+    ddl: list[str],
+    stack: ExitStack,
+    request: pytest.FixtureRequest,
 ) -> Callable[[str], None]:
     address = parse_address(url)
     if live == "sqlite":
@@ -212,6 +227,9 @@ def _filled(
     elif live == "postgres":
         connection = stack.enter_context(closing(open_postgres(address, read_only=False)))
         mark, quote = "%s", '"'
+    elif live == "firebird":
+        opened = _server(live, request).open(url)  # type: ignore[attr-defined]
+        connection, mark, quote = stack.enter_context(closing(opened)), "?", '"'
     else:
         connection = stack.enter_context(closing(open_mariadb(address, read_only=False)))
         mark, quote = "%s", "`"
@@ -219,6 +237,8 @@ def _filled(
     def say(statement: str, values: tuple[Any, ...] = ()) -> None:
         with closing(connection.cursor()) as cursor:
             cursor.execute(statement, *([values] if values else []))
+        if live == "firebird":  # the others commit each statement by themselves
+            connection.commit()
 
     for statement in ddl:
         say(statement)

@@ -94,12 +94,40 @@ SQLITE: Final[dict[str, list[tuple[str, str | None]]]] = {
     "DATE": [("'hier'", "hier")],
     "DECIMAL(9,2)": [("'1.10'", "1.1")],
 }
+FIREBIRD: Final[dict[str, list[tuple[str, str | None]]]] = {
+    "numeric(9,2)": [("1.1", "1.10"), ("-0.05", "-0.05"), ("NULL", None)],
+    "numeric(18,6)": [("0.000001", "0.000001"), ("-999999999999.999999", "-999999999999.999999")],
+    "decimal(4,0)": [("12", "12")],
+    "bigint": [("9223372036854775807", "9223372036854775807")],
+    "float": [("0.1", "0.10000000149011612"), ("16777215", "16777215")],
+    "double precision": [
+        ("0.1e0 + 0.2e0", "0.30000000000000004"),
+        ("1.2e0", "1.2"),
+        ("123456789012e0", "123456789012"),
+        ("1e300", "1e+300"),
+    ],
+    "date": [("'1850-02-28'", "1850-02-28"), ("'0001-01-01'", "0001-01-01"), ("'9999-12-31'", "9999-12-31")],
+    "time": [("'10:00:00.1234'", "10:00:00.1234")],
+    "timestamp": [
+        ("'0001-01-01 00:00:00.0001'", "0001-01-01 00:00:00.0001"),
+        ("'1899-12-30 10:00'", "1899-12-30 10:00:00.0000"),
+    ],
+    "boolean": [("TRUE", "TRUE"), ("FALSE", "FALSE")],
+    "char(4)": [("'ab'", "ab  "), ("''", "    "), ("'🩸'", "🩸   ")],
+    "char(4) character set win1252": [("'é€'", "é€  ")],
+    "varchar(9) character set win1252 collate win_ptbr": [("'é€œ '", "é€œ ")],
+    "varchar(9) character set iso8859_1": [("'Ménard'", "Ménard")],
+    "varchar(9) character set none": [("'a~''\\'", "a~'\\")],
+    "blob sub_type text": [("''", ""), ("'it''s 🩸'", "it's 🩸")],
+    "blob sub_type text character set win1252": [("'é€'", "é€")],
+}
 CASES: Final = [
     (engine, native, literal, expected)
     for engines, table in (
         (("postgres", "postgres-dump", "postgres-inserts"), POSTGRES),
         (("mariadb", "mariadb-dump"), MARIADB),
         (("sqlite", "sqlite-dump"), SQLITE),
+        (("firebird",), FIREBIRD),
     )
     for engine in engines
     for native, values in table.items()
@@ -145,11 +173,13 @@ def test_every_awkward_value_is_exact(engine: str, request: pytest.FixtureReques
     natives = list(dict.fromkeys(native for native, _, _ in cases))
     quote = "`" if engine.startswith("mariadb") else '"'
     columns = ", ".join(f"{quote}c{place}{quote} {native}" for place, native in enumerate(natives))
-    ddl = [f"CREATE TABLE odd (id VARCHAR(10), {columns})"]
+    odd, key = f"{quote}odd{quote}", f"{quote}id{quote}"
+    ddl = [f"CREATE TABLE {odd} ({key} VARCHAR(10), {columns})"]
     if engine.startswith("mariadb"):
         ddl = ["SET sql_mode = ''", ddl[0] + " CHARACTER SET utf8mb4"]
     for row, (native, literal, _) in enumerate(cases):
-        ddl.append(f"INSERT INTO odd (id, c{natives.index(native)}) VALUES ('{row}', {literal})")
+        place = f"{quote}c{natives.index(native)}{quote}"
+        ddl.append(f"INSERT INTO {odd} ({key}, {place}) VALUES ('{row}', {literal})")
     names = ("birth_name", "used_name", "given_names", "birth_place", "ins", "ins_oid", "nss", "address", "postcode", "city", "phone", "mobile",
              "email", "doctor", "merged_into", "comment", "comment_2")  # fmt: skip
     assert len(natives) <= len(names)
@@ -189,13 +219,17 @@ def test_a_date_that_no_calendar_holds_is_rejected(
 def test_a_cell_of_ten_mebibytes_is_read(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """A very large text, line ends included, comes whole beside small ones."""
     large = {"sqlite": "replace(hex(zeroblob(2621440)), '00', char(233, 10))", "postgres": "repeat(E'é\\n', 2621440)",
-             "mariadb": "REPEAT('é\\n', 2621440)"}[engine.partition("-")[0]]  # fmt: skip
-    kind = "LONGTEXT" if engine.startswith("mariadb") else "TEXT"
+             "mariadb": "REPEAT('é\\n', 2621440)", "firebird": "LPAD('', 2048, 'é' || ASCII_CHAR(10))"}[engine.partition("-")[0]]  # fmt: skip
+    kind = {"mariadb": "LONGTEXT", "firebird": "BLOB SUB_TYPE TEXT"}.get(engine.partition("-")[0], "TEXT")
+    odd, key, big = ("`odd`", "`id`", "`big`") if engine.startswith("mariadb") else ('"odd"', '"id"', '"big"')
     ddl = [
-        f"CREATE TABLE odd (id VARCHAR(10), big {kind})",
-        f"INSERT INTO odd VALUES ('1', {large})",
-        "INSERT INTO odd VALUES ('2', 'small')",
+        f"CREATE TABLE {odd} ({key} VARCHAR(10), {big} {kind})",
+        f"INSERT INTO {odd} VALUES ('1', {large})",
+        f"INSERT INTO {odd} VALUES ('2', 'small')",
     ]
+    if engine == "firebird":  # no text there is as long: a block of 2,048 characters, doubled
+        doubled = f"UPDATE {odd} SET {big} = {big} || {big}"
+        ddl[2:2] = [doubled] * 9 + [f"{doubled} || {big} || {big} || {big}"]
     found = read(engine, ddl, odd_mapping({"id": "id", "comment": "big"}), request, tmp_path)
     assert found["1"]["comment"] == TEN_MIB
     assert found["2"]["comment"] == "small"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,16 @@ import pytest
 from ecluse.adapters.connectors.sql.address import parse_address
 from ecluse.adapters.connectors.sql.connect import open_mariadb, open_postgres
 from ecluse.adapters.connectors.sql.grants import grant_statements, grants
+from ecluse.adapters.connectors.sql.read_firebird import FirebirdSource
 from ecluse.adapters.connectors.sql.read_mariadb import MariadbSource
 from ecluse.adapters.connectors.sql.read_postgres import PostgresSource
 from ecluse.adapters.connectors.sql.read_sqlite import SqliteSource
 from ecluse.base.refusal import Fault, Refusal
+from ecluse.terms.catalogue import Privilege
+from ecluse.terms.mapping import parse_mapping
 from ecluse.terms.privilege import excess, lacking
-from tests.ports.sources import CENSUS, LIVE, Place, counted, laboratories, place, plan, rows_by_id
+from ecluse.terms.vocabulary import vocabulary
+from tests.ports.sources import CENSUS, LIVE, Place, counted, laboratories, place, plan, rows_by_id, slices
 from tests.servers import Server
 
 
@@ -30,6 +35,12 @@ def live(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 @pytest.fixture(params=("postgres", "mariadb"))
 def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     yield from laboratories(request, tmp_path)
+
+
+@pytest.fixture
+def in_firebird(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    with ExitStack() as stack:
+        yield place("firebird", request, tmp_path, stack)
 
 
 def cut(lab: Place, request: pytest.FixtureRequest) -> None:
@@ -63,6 +74,91 @@ def test_a_connection_that_is_cut_is_a_fault_to_try_again(
         with pytest.raises(Fault) as fault:
             list(snapshot.rows(wanted, piece))
         assert fault.value.retry
+
+
+def test_a_firebird_connection_that_is_cut_is_a_fault_to_try_again(in_firebird: Place) -> None:
+    """What was read before the cut goes on answering, for it is whole; what was not is a fault, and so is another table."""
+    wanted = plan()
+    less = plan(slices=wanted.slices[:1], excluded={}, classified={})
+    with in_firebird.source(wanted).snapshot() as snapshot:
+        before = counted(snapshot, less, "prescriber")
+        in_firebird.say("DELETE FROM MON$ATTACHMENTS WHERE MON$ATTACHMENT_ID <> CURRENT_CONNECTION")
+        assert counted(snapshot, less, "prescriber") == before
+        with pytest.raises(Fault) as fault:
+            counted(snapshot, wanted, "result")
+        assert (fault.value.code, fault.value.retry) == ("source/connection-cut", True)
+
+
+def test_a_firebird_structure_that_changed_since_it_was_looked_at_is_refused(in_firebird: Place) -> None:
+    """A column whose type changed between the plan and the read is named, and nothing is read."""
+    source = in_firebird.source(plan())
+    source.catalogue()
+    in_firebird.say('ALTER TABLE "PATIENT" ALTER "CP" TYPE VARCHAR(50)')
+    with source.snapshot() as snapshot, pytest.raises(Refusal) as refused:
+        rows_by_id(snapshot, plan(), "patient")
+    assert (refused.value.code, refused.value.values["where"]) == ("source/changed", "PATIENT")
+
+
+def test_the_grants_of_a_plan_on_firebird_are_whole_tables(in_firebird: Place) -> None:
+    """An account with the plan's grants reads it all; it can read no other table, and each table that it can read beyond the plan's columns is named."""
+    wanted = plan()
+    owner = in_firebird.source(wanted)
+    needed = grants(wanted, owner.catalogue())
+    assert owner.privileges() == {Privilege("SUPERUSER")}
+    statements = grant_statements(needed, "ecluse_reader", "firebird")
+    assert 'GRANT SELECT ON "PATIENT" TO USER "ECLUSE_READER"' in statements
+    in_firebird.say("CREATE USER ecluse_reader PASSWORD 'reader'")
+    try:
+        for statement in statements:
+            in_firebird.say(statement)
+        address: Any = owner.address  # type: ignore[attr-defined]
+        reader = FirebirdSource(replace(address, account="ecluse_reader", password="reader"))
+        held = reader.privileges()
+        assert lacking(held, needed) == []
+        in_part = {it.table for it in needed if it.column != "*"}
+        assert excess(held, needed) == sorted(Privilege("SELECT", table) for table in in_part)
+        assert "PATIENT" in in_part
+        with reader.snapshot() as snapshot:
+            assert {kind: counted(snapshot, wanted, kind) for kind in CENSUS} == CENSUS
+        in_firebird.say('CREATE VIEW "SEEN" AS SELECT "MDP" FROM "PORTAIL"')
+        in_firebird.say("CREATE ROLE lecteurs")
+        in_firebird.say('GRANT SELECT, UPDATE ("MDP") ON "SEEN" TO ROLE lecteurs')
+        in_firebird.say("GRANT lecteurs TO ecluse_reader")
+        in_firebird.say("GRANT CREATE TABLE TO ecluse_reader")
+        more = set(reader.privileges()) - set(held)
+        assert more == {
+            Privilege("SELECT", "SEEN"),
+            Privilege("UPDATE", "SEEN", "MDP"),
+            Privilege("CREATE TABLES"),
+        }
+        in_firebird.say('REVOKE SELECT ON "PATIENT" FROM ecluse_reader')
+        with reader.snapshot() as snapshot, pytest.raises(Refusal) as refused:
+            counted(snapshot, wanted, "patient")
+        assert (refused.value.code, refused.value.values["where"]) == ("source/not-permitted", "PATIENT")
+    finally:
+        in_firebird.say("DROP USER ecluse_reader")
+
+
+def test_a_firebird_view_of_the_plan_s_columns_is_the_least_privilege(in_firebird: Place) -> None:
+    """An account that may read one view of just the columns that the plan reads exceeds nothing, and cannot read the table behind it."""
+    in_firebird.say('CREATE VIEW "LU" AS SELECT "NUMPRESC", "NOM" FROM "PRESCR"')
+    described = parse_mapping(
+        b'mapping = { system = "old", version = 1 }\n[prescriber]\ntable = "LU"\nfields = { id = "NUMPRESC", family_name = "NOM" }\n',
+        vocabulary=vocabulary(),
+    )
+    wanted = plan(described, slices=slices(described), excluded={}, classified={}, read_back=True)
+    in_firebird.say("CREATE USER ecluse_viewer PASSWORD 'viewer'")
+    try:
+        owner: Any = in_firebird.source(wanted)
+        needed = grants(wanted, owner.catalogue())
+        for statement in grant_statements(needed, "ecluse_viewer", "firebird"):
+            in_firebird.say(statement)
+        reader = FirebirdSource(replace(owner.address, account="ecluse_viewer", password="viewer"))
+        assert excess(reader.privileges(), needed) == []
+        with reader.snapshot() as snapshot:
+            assert sorted(rows_by_id(snapshot, wanted, "prescriber")) == ["D1", "D2", "D3"]
+    finally:
+        in_firebird.say("DROP USER ecluse_viewer")
 
 
 def test_a_table_emptied_under_the_snapshot_is_refused(served: Place) -> None:

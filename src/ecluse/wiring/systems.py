@@ -45,7 +45,7 @@ def open_source(
         return gnuhealth_source(url, password_file=password_file, scratch=scratch)
     if format_named(url):
         return _files_source(url, scratch, secret, site)
-    return _database(_address(url, password_file))
+    return _database(_address(url, password_file), scratch)
 
 
 def open_target(url: str, *, password_file: Path | None = None) -> Target:
@@ -70,14 +70,14 @@ def open_target(url: str, *, password_file: Path | None = None) -> Target:
         from ecluse.adapters.connectors.sql.write_postgres import PostgresTarget
 
         return PostgresTarget(address)
-    if address.dialect in ("tsql", "oracle"):
+    if address.dialect in ("tsql", "oracle", "firebird"):
         raise Refusal("address/only-a-source", got=address.dialect)
     from ecluse.adapters.connectors.sql.write_mariadb import MariadbTarget
 
     return MariadbTarget(address)
 
 
-def _database(address: Address) -> Source:
+def _database(address: Address, scratch: Path | None) -> Source:
     if address.dialect == "sqlite":
         from ecluse.adapters.connectors.sql.read_sqlite import SqliteSource
 
@@ -94,6 +94,10 @@ def _database(address: Address) -> Source:
         from ecluse.adapters.connectors.sql.read_oracle import OracleSource
 
         return OracleSource(address)
+    if address.dialect == "firebird":
+        from ecluse.adapters.connectors.sql.read_firebird import FirebirdSource
+
+        return FirebirdSource(address, scratch=scratch)
     from ecluse.adapters.connectors.sql.read_mariadb import MariadbSource
 
     return MariadbSource(address)

@@ -331,6 +331,7 @@ def _as_sql(place: Here, compiled: Plan, *, grants: str) -> None:
     from ecluse.adapters.connectors.sql.address import parse_address
     from ecluse.adapters.connectors.sql.grants import grant_statements
     from ecluse.adapters.connectors.sql.query import render, rows_query
+    from ecluse.adapters.connectors.sql.read_firebird import statements as firebird_statements
     from ecluse.wiring.course import privileges_needed
 
     voice, source = place.voice, place.workspace.source()
@@ -338,13 +339,15 @@ def _as_sql(place: Here, compiled: Plan, *, grants: str) -> None:
     dialect: Any = catalogue.dialect
     granted: list[str] = []
     statements: list[str] = []
-    if grants and dialect in ("postgres", "mysql", "tsql", "oracle"):
+    if grants and dialect in ("postgres", "mysql", "tsql", "oracle", "firebird"):
         schemas = parse_address(place.workspace.settings.source.url).schemas
         needed = privileges_needed(compiled, source)
         granted = [f"{line};" for line in grant_statements(needed, grants, dialect, schemas=schemas)]
     elif grants:
         granted = [str(privilege) for privilege in sorted(privileges_needed(compiled, source))]
         voice.talk(voice.phrase("no_accounts"))
+    elif dialect == "firebird":  # its rules are asked of the scratch
+        statements = [f"{asked};" for _, asked in firebird_statements(compiled, catalogue)]
     else:
         statements = [
             f"{render(rows_query(compiled, piece, catalogue, dialect), dialect).sql};"

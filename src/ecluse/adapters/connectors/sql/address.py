@@ -10,6 +10,7 @@ Decides how an address is written and read, where its password may come from, an
     mysql://reader@localhost/lis?unix_socket=/run/mysqld/mysqld.sock
     sqlserver://reader@db.lab.example:1433/lis?schema=dbo     (a source only)
     oracle://reader@db.lab.example:2484/LISPDB?schema=LIS&wallet=/etc/ecluse/wallet     (a source only; the database is a service)
+    firebird://reader@127.0.0.1:3050/C:/LABO/LABO.FDB?charset=WIN1252     (a source only; the database is an alias or the server's own path)
 
 The address of a file is read as SQLAlchemy reads it: what follows the third slash is the path.
 """
@@ -23,11 +24,12 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from ecluse.adapters.connectors.sql.charsets import codec_of
 from ecluse.base.refusal import Refusal
 
 __all__ = ["Address", "Dialect", "parse_address", "password_from", "refuse_password"]
 
-Dialect = Literal["sqlite", "postgres", "mysql", "tsql", "oracle"]
+Dialect = Literal["sqlite", "postgres", "mysql", "tsql", "oracle", "firebird"]
 
 SCHEMES: Final[dict[str, Dialect]] = {
     "sqlite": "sqlite",
@@ -37,6 +39,7 @@ SCHEMES: Final[dict[str, Dialect]] = {
     "mariadb": "mysql",
     "sqlserver": "tsql",
     "oracle": "oracle",
+    "firebird": "firebird",
 }
 PORTS: Final[dict[Dialect, int]] = {
     "sqlite": 0,
@@ -44,6 +47,7 @@ PORTS: Final[dict[Dialect, int]] = {
     "mysql": 3306,
     "tsql": 1433,
     "oracle": 1521,
+    "firebird": 3050,
 }
 OPTIONS: Final[dict[Dialect, frozenset[str]]] = {
     "sqlite": frozenset(),
@@ -51,6 +55,7 @@ OPTIONS: Final[dict[Dialect, frozenset[str]]] = {
     "mysql": frozenset({"unix_socket", "ssl_ca"}),
     "tsql": frozenset({"schema"}),
     "oracle": frozenset({"schema", "wallet"}),
+    "firebird": frozenset({"charset"}),
 }
 """What may follow the question mark. Nothing there weakens the connection: no `sslmode`, no `local_infile`, no driver's own option."""
 
@@ -60,6 +65,7 @@ class Address:
     """One database. `path` for SQLite; else `host` and `port`, or `socket`. `schemas`: those searched, if they are not the account's.
 
     `authority` is the file of the certificate authority that signed the server's certificate; without it, the system's own are believed.
+    `charset`: the character set, by Firebird's name, of what a Firebird database declares to be of none.
     """
 
     dialect: Dialect
@@ -72,6 +78,7 @@ class Address:
     password: str | None = field(default=None, repr=False)
     schemas: tuple[str, ...] = ()
     authority: Path | None = None
+    charset: str = ""
 
     @property
     def near(self) -> bool:
@@ -145,6 +152,9 @@ def _server(dialect: Dialect, parts: SplitResult, options: dict[str, str], *, po
     authority = options.get("sslrootcert") or options.get("ssl_ca") or options.get("wallet")
     if not options.get("port", "0").isdecimal():
         raise Refusal("address/unreadable", got="port")
+    charset = options.get("charset", "").upper()
+    if charset and codec_of(charset) is None:
+        raise Refusal("address/unreadable", got="charset")
     return Address(
         dialect,
         database=database,
@@ -155,6 +165,7 @@ def _server(dialect: Dialect, parts: SplitResult, options: dict[str, str], *, po
         password=None if parts.password is None else unquote(parts.password),
         schemas=tuple(name for name in options.get("schema", "").split(",") if name),
         authority=Path(authority) if authority else None,
+        charset=charset,
     )
 
 

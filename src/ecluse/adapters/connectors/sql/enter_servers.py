@@ -18,7 +18,11 @@ from ecluse.base.refusal import Fault, Refusal
 __all__ = ["driver", "open_oracle", "open_sqlserver", "oracle_terms", "sqlserver_terms"]
 
 CONNECT_SECONDS: Final = 15
-EXTRAS: Final = {"mssql_python": "ecluse[sqlserver]", "oracledb": "ecluse[oracle]"}
+EXTRAS: Final = {
+    "mssql_python": "ecluse[sqlserver]",
+    "oracledb": "ecluse[oracle]",
+    "firebird.driver": "ecluse[firebird]",
+}
 ORACLE_SESSION: Final = (
     "ALTER SESSION SET NLS_COMP = 'BINARY' NLS_SORT = 'BINARY' NLS_NUMERIC_CHARACTERS = '.,' NLS_CALENDAR = 'GREGORIAN' "
     "NLS_DATE_LANGUAGE = 'AMERICAN' TIME_ZONE = '+00:00'"

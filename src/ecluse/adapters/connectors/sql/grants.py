@@ -6,29 +6,44 @@ Decides names and columns. What an account holds already, and whether it is too 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from sqlglot import exp
 
+from ecluse.adapters.connectors.sql.firebird import Firebird
 from ecluse.adapters.connectors.sql.query import columns_read
 from ecluse.terms.catalogue import Catalogue, Privilege
 from ecluse.terms.plan import Plan
 
 __all__ = ["grant_statements", "grants"]
 
+Granting = Literal["postgres", "mysql", "tsql", "oracle", "firebird"]
+_WHOLE: Final = {"oracle": "READ", "firebird": "SELECT"}
+"""Where no single column can be granted for reading, and the act that grants the table."""
+
 
 def grants(plan: Plan, catalogue: Catalogue) -> frozenset[Privilege]:
-    """SELECT on each column that the plan reads, and nothing else."""
-    read = columns_read(plan, catalogue, catalogue.dialect)  # type: ignore[arg-type]
+    """SELECT on each column that the plan reads, and nothing else; on a table, where all are read and no single one can be granted."""
+    dialect = (
+        "duckdb" if catalogue.dialect == "firebird" else catalogue.dialect
+    )  # its rules run in the scratch
+    read = columns_read(plan, catalogue, dialect)  # type: ignore[arg-type]
+    whole = {
+        table
+        for table, columns in read.items()
+        if catalogue.dialect in _WHOLE and len(columns) == len(catalogue.tables[table].columns)
+    }
     return frozenset(
-        Privilege("SELECT", table, column) for table, columns in read.items() for column in columns
+        Privilege("SELECT", table, column)
+        for table, columns in read.items()
+        for column in (("*",) if table in whole else columns)
     )
 
 
 def grant_statements(
     privileges: Iterable[Privilege],
     account: str,
-    dialect: Literal["postgres", "mysql", "tsql", "oracle"],
+    dialect: Granting,
     *,
     schemas: Sequence[str] = (),
 ) -> list[str]:
@@ -36,7 +51,8 @@ def grant_statements(
 
     `schemas`: PostgreSQL's search path where the address gives one. Tables are then named within it, and it is set first; without USAGE
     on a schema, a right on one of its tables is worth nothing. SQL Server's are named with their schema where it is not the account's own.
-    Oracle grants no reading of single columns: READ (since 12.1) is on the whole table, and so exceeds the plan wherever it leaves a column.
+    Oracle and Firebird grant no reading of single columns: READ (since 12.1) or SELECT is on the whole table, and so exceeds the plan wherever
+    it leaves a column.
     """
     privileges = sorted(privileges)
     spaces = _spaces(privileges, schemas) if dialect == "postgres" else []
@@ -46,8 +62,10 @@ def grant_statements(
     usage = [f"GRANT USAGE ON SCHEMA {_quoted(space)} TO {_quoted(account)}" for space in spaces]
     lines: dict[tuple[str, str], list[str]] = {}
     for privilege in privileges:
-        act = "READ" if dialect == "oracle" and privilege.act == "SELECT" else privilege.act
-        lines.setdefault((act, privilege.table), []).append("*" if act == "READ" else privilege.column)
+        whole = _WHOLE.get(dialect) if privilege.act == "SELECT" else None
+        lines.setdefault((whole or privilege.act, privilege.table), []).append(
+            "*" if whole else privilege.column
+        )
     return [
         *path,
         *usage,
@@ -70,24 +88,28 @@ def _grant(
     table: str,
     columns: list[str],
     account: str,
-    dialect: Literal["postgres", "mysql", "tsql", "oracle"],
+    dialect: Granting,
 ) -> str:
     named = [] if "*" in columns else [exp.column(name, quoted=True) for name in columns]
-    space, dot, bare = table.partition(".") if dialect != "mysql" else ("", "", table)
+    space, dot, bare = table.partition(".") if dialect not in ("mysql", "firebird") else ("", "", table)
     tree = exp.Grant(
         privileges=[exp.GrantPrivilege(this=exp.var(act), expressions=named)],
         securable=exp.Table(
             this=exp.to_identifier(bare if dot else table, quoted=True),
             db=exp.to_identifier(space, quoted=True) if dot else None,
         ),
-        principals=[exp.GrantPrincipal(this=_principal(account, dialect))],
+        principals=[
+            exp.GrantPrincipal(
+                this=_principal(account, dialect), kind="USER" if dialect == "firebird" else None
+            )
+        ],
     )
-    return tree.sql(dialect=dialect)
+    return tree.sql(dialect=Firebird if dialect == "firebird" else dialect)
 
 
-def _principal(account: str, dialect: Literal["postgres", "mysql", "tsql", "oracle"]) -> exp.Expr:
-    if dialect != "mysql":
-        return exp.to_identifier(account, quoted=True)
+def _principal(account: str, dialect: Granting) -> exp.Expr:
+    if dialect != "mysql":  # Firebird: a name that was not quoted when it was made is in capitals
+        return exp.to_identifier(account.upper() if dialect == "firebird" else account, quoted=True)
     name, _, host = account.partition("@")
     quoted = [exp.to_identifier(part, quoted=True).sql(dialect="mysql") for part in (name, host or "%")]
     return exp.var("@".join(quoted))

@@ -1,7 +1,7 @@
 """Reading a database to profile it: read-only, sampled, on a budget of rows and seconds.
 
 Decides how a sample is drawn without sorting or scanning a large table: TABLESAMPLE SYSTEM on PostgreSQL, ranges of the row's number on
-SQLite, ranges of the key on MariaDB. It keeps nothing: the sample goes to `terms.profile`, which keeps counts.
+SQLite, ranges of the key on MariaDB; Firebird, which has none of these, draws each row by chance. It keeps nothing: the sample goes to `terms.profile`, which keeps counts.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ecluse.adapters.connectors.sql.introspect import (
     introspect_postgres,
     introspect_sqlite,
 )
+from ecluse.adapters.connectors.sql.profile_firebird import sampled
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.terms.catalogue import Catalogue, CatalogueTable
 from ecluse.terms.profile import Profile, TableProfile, profile_table
@@ -119,6 +120,9 @@ def _reader(address: Address, budget: Budget) -> Iterator[tuple[Reader, tuple[ty
                 sql.SQL("SET statement_timeout = {}").format(sql.Literal(budget.statement_seconds * 1000))
             )
             yield _Postgres(server), (psycopg.Error,)
+    elif address.dialect == "firebird":
+        with sampled(address) as reader:
+            yield reader, (Fault, Refusal)
     elif address.dialect in ("tsql", "oracle"):
         raise Refusal("address/only-a-source", got=address.dialect)
     else:
