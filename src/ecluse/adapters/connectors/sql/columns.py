@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Literal
 
 from sqlglot import exp
@@ -332,9 +333,13 @@ def _rtrim(tree: exp.Expr) -> exp.Expr:
 
 
 def _cast(tree: exp.Expr, to: str) -> exp.Expr:
-    return exp.Cast(
-        this=tree, to=exp.DataType.build(to, dialect="mysql" if to in ("BINARY", "DOUBLE") else None)
-    )
+    return exp.Cast(this=tree, to=_type(to).copy())
+
+
+@cache
+def _type(to: str) -> exp.DataType:
+    """Parsed once: to read a type's name again for every column costs more than the rest of its cast."""
+    return exp.DataType.build(to, dialect="mysql" if to in ("BINARY", "DOUBLE") else None)
 
 
 def _wrapped(tree: exp.Expr) -> exp.Expr:

@@ -6,8 +6,10 @@ them, so that nothing is converted and no such text as 20240231 can pass. Native
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import MAXYEAR, date, timedelta
+from functools import lru_cache
 from typing import Final
 
 from sqlglot import exp
@@ -15,6 +17,7 @@ from sqlglot import exp
 from ecluse.adapters.connectors.sql import oracle
 from ecluse.adapters.connectors.sql.columns import (
     NATIVE,
+    Dialect,
     Names,
     Value,
     among,
@@ -75,9 +78,7 @@ class DateRule:
             return self._absent_is_not(self._native_within())
         days = (self.end - self.start).days + 1
         if self._only_day and 0 < days <= LONGEST:
-            return self._absent_is_not(
-                listed(self._text(), [self._written(day) for day in _days(self.start, days)])
-            )
+            return self._absent_is_not(exp.In(this=self._text(), expressions=self._every_day(days)))
         iso = self._iso()
         return both(
             self.known(),
@@ -136,11 +137,11 @@ class DateRule:
             )
         return tree
 
-    def _written(self, day: date) -> str:
-        written = self.read.reading.format or ""
-        for directive, text in (("%Y", f"{day.year:04}"), ("%m", f"{day.month:02}"), ("%d", f"{day.day:02}")):
-            written = written.replace(directive, text)
-        return written
+    def _every_day(self, count: int) -> list[exp.Expr]:
+        written, dialect = self.read.reading.format or "", self.names.dialect
+        if dialect in ("tsql", "oracle"):  # they say each text in their own words
+            return [word(text) for text in _days(written, self.start, count)]
+        return [exp.Var(this=_listed_days(written, self.start, count, dialect))]
 
     def _absent_is_not(self, condition: exp.Expr) -> exp.Expr:
         absent = self.read.reading.absent
@@ -242,8 +243,18 @@ def _differ(left: exp.Expr, right: exp.Expr) -> exp.Expr:
     return exp.NEQ(this=left, expression=right)
 
 
-def _days(start: date, count: int) -> list[date]:
-    return [start + timedelta(days=step) for step in range(count)]
+def _days(written: str, start: date, count: int) -> Iterator[str]:
+    for day in (start + timedelta(days=step) for step in range(count)):
+        text = written
+        for directive, part in (("%Y", f"{day.year:04}"), ("%m", f"{day.month:02}"), ("%d", f"{day.day:02}")):
+            text = text.replace(directive, part)
+        yield text
+
+
+@lru_cache(maxsize=16)
+def _listed_days(written: str, start: date, count: int, dialect: Dialect) -> str:
+    """Every day of a period as one node's text: as a node each, copied with every statement, they were most of a small passage's time."""
+    return ", ".join(word(text).sql(dialect=dialect) for text in _days(written, start, count))
 
 
 def _part(tree: exp.Expr, start: int, width: int) -> exp.Expr:

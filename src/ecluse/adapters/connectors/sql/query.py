@@ -148,11 +148,12 @@ def render(tree: exp.Expr, dialect: Dialect) -> Query:
         values[name] = node.name
         return exp.Placeholder(this=name)
 
-    if dialect in ("sqlite", "duckdb"):
+    copied = dialect in ("sqlite", "duckdb")
+    if copied:
         tree = tree.transform(bound)
     elif dialect in SAID:
         tree = SAID[dialect](tree)
-    return Query(tree.sql(dialect=dialect), values)
+    return Query(tree.sql(dialect=dialect, copy=not copied), values)
 
 
 def _statements(plan: Plan, catalogue: Catalogue, dialect: Dialect) -> Iterator[exp.Select]:
