@@ -18,6 +18,7 @@ from ecluse.base.refusal import Refusal
 from ecluse.passage.custody import Vault
 from ecluse.passage.journal import Documents, Event, Folded, check_act
 from ecluse.passage.migration import Migration, MigrationState
+from ecluse.passage.overview import Overview
 from ecluse.proof.ledger import Ledger
 
 __all__ = ["Chamber"]
@@ -35,6 +36,7 @@ class _Read:
 
     events: list[Event] = field(default_factory=list)
     folded: Folded = field(default_factory=Folded)
+    told: Overview = field(default_factory=Overview)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -53,6 +55,14 @@ class Chamber:
         """Every entry, in order, each body checked against its commitment. Raises Refusal `ledger/body-altered`, `ledger/altered`."""
         with self._read.lock:
             return list(self._caught_up())
+
+    def overview(self) -> Overview:
+        """What the ledger tells of papers and migrations, as it stands now."""
+        with self._read.lock:
+            events = self._caught_up()
+            told = self._read.told
+            told.follow(events[told.size :])
+            return told.copy()
 
     def migrations(self) -> Mapping[str, Migration]:
         """Every migration that the ledger tells of, by name, in order of drafting."""

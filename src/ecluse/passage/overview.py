@@ -1,14 +1,14 @@
 """What a chamber's ledger tells to those who may read it (« vue d'ensemble »): the papers in force, and how far each migration has come.
 
-A pure fold over the entries, for the console's pages. The exchange believes no signature for anybody: a paper is here what the ledger names; whether
+A fold over the entries, for the console's pages. The exchange believes no signature for anybody: a paper is here what the ledger names; whether
 those who signed it could is verified at each laboratory, and by `ecluse verify`. It decides nothing and drives nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
 
 from ecluse.passage.acts import (
     AGREEMENT_SIGNED,
@@ -23,7 +23,7 @@ from ecluse.passage.journal import Event
 from ecluse.passage.migration import ACTS, LIVE, Act, Migration, MigrationState, follow
 from ecluse.people.role import Permission
 
-__all__ = ["Overview", "Paper", "Passing", "Step", "overview"]
+__all__ = ["Overview", "Paper", "Passing", "Step"]
 
 _PAPERS: Final[Mapping[str, str]] = {
     AGREEMENT_SIGNED: "agreement",
@@ -105,87 +105,88 @@ class Passing:
         return _NEXT.get(self.migration.state)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Overview:
-    """A chamber's papers and migrations, in the order in which they came; and whether a recipient's key was ever compared there."""
+    """A chamber's papers by digest and migrations by name, in the order in which they came; and whether a recipient's key was ever compared there.
 
-    papers: tuple[Paper, ...]
-    passings: tuple[Passing, ...]
-    compared: bool
+    It grows with the ledger: `follow` reads what is new and nothing again.
+    """
+
+    papers: dict[str, Paper] = field(default_factory=dict)
+    passings: dict[str, Passing] = field(default_factory=dict)
+    compared: bool = False
+    size: int = 0
 
     def paper(self, kind: str) -> Paper | None:
         """The last one of a kind that is in force."""
         return next(
-            (it for it in reversed(self.papers) if it.kind == kind and it.standing == "in-force"), None
+            (it for it in reversed(self.papers.values()) if it.kind == kind and it.standing == "in-force"),
+            None,
         )
 
-    def passing(self, name: str) -> Passing | None:
-        """One migration."""
-        return next((it for it in self.passings if it.name == name), None)
+    def follow(self, events: Iterable[Event]) -> None:
+        """Take further entries. Raises the refusals of `migration.follow` where they break the table."""
+        for event in events:
+            self.size += 1
+            self.compared = self.compared or event.act == RECIPIENT_COMPARED
+            if event.act in _PAPERS:
+                self._signed(event)
+            elif event.act == INSTRUCTION_REVOKED:
+                self._end(str(event.body.get("instruction", "")), "revoked")
+            elif event.act == RECONCILIATION_SIGNED and event.subject in self.passings:
+                self.passings[event.subject] = replace(
+                    self.passings[event.subject], reconciliation=str(event.body.get("document", ""))
+                )
+            elif event.act == Act.DRAFT.value or event.act in _ACTS:
+                self._moved(event)
 
+    def copy(self) -> Overview:
+        """As it stands now: what is read later does not change it."""
+        return replace(self, papers=dict(self.papers), passings=dict(self.passings))
 
-@dataclass(slots=True)
-class _Told:
-    steps: list[Step] = field(default_factory=list)
-    known: dict[str, str | int] = field(default_factory=dict)
+    def _signed(self, event: Event) -> None:
+        digest = str(event.body.get("document", ""))
+        if before := str(event.body.get("supersedes", "")):
+            self._end(before, "superseded")
+        self.papers[digest] = Paper(_PAPERS[event.act], digest, event.subject, event.time)
 
+    def _end(self, digest: str, how: Standing) -> None:
+        if digest in self.papers:
+            self.papers[digest] = replace(self.papers[digest], standing=how)
 
-def overview(events: Iterable[Event]) -> Overview:
-    """The fold. Raises the refusals of `migration.follow` where the entries break the table."""
-    papers: dict[str, Paper] = {}
-    told: dict[str, _Told] = {}
-    migrations: dict[str, Migration] = {}
-    compared = False
-    for event in events:
-        compared = compared or event.act == RECIPIENT_COMPARED
-        if event.act in _PAPERS:
-            _signed(papers, event)
-        elif event.act == INSTRUCTION_REVOKED:
-            _ended(papers, str(event.body.get("instruction", "")), "revoked")
-        elif event.act == RECONCILIATION_SIGNED and event.subject in told:
-            told[event.subject].known["reconciliation"] = str(event.body.get("document", ""))
-        elif event.act == Act.DRAFT.value or event.act in _ACTS:
-            migrations = follow(migrations, [event])
-            _moved(told.setdefault(event.subject, _Told()), event)
-    passings = tuple(
-        Passing(migrations[name], tuple(it.steps), **it.known)  # type: ignore[arg-type]
-        for name, it in told.items()
-    )
-    return Overview(tuple(papers.values()), passings, compared)
+    def _moved(self, event: Event) -> None:
+        before = self.passings.get(event.subject)
+        known = {event.subject: before.migration} if before else {}
+        migration = follow(known, [event])[event.subject]
+        passing = before or Passing(migration, ())
+        step = Step(event.act, event.time, event.by)
+        self.passings[event.subject] = replace(
+            passing, migration=migration, steps=(*passing.steps, step), **_told(passing, event)
+        )
 
 
 _ACTS: Final = frozenset(act.value for act in ACTS)
 
 
-def _signed(papers: dict[str, Paper], event: Event) -> None:
-    digest = str(event.body.get("document", ""))
-    if before := str(event.body.get("supersedes", "")):
-        _ended(papers, before, "superseded")
-    papers[digest] = Paper(_PAPERS[event.act], digest, event.subject, event.time)
-
-
-def _ended(papers: dict[str, Paper], digest: str, how: Standing) -> None:
-    if digest in papers:
-        before = papers[digest]
-        papers[digest] = Paper(before.kind, before.digest, before.subject, before.at, how)
-
-
-def _moved(told: _Told, event: Event) -> None:
-    told.steps.append(Step(event.act, event.time, event.by))
-    body, known = event.body, told.known
+def _told(passing: Passing, event: Event) -> dict[str, Any]:
+    """What an act tells of its migration, by the name of the field."""
+    body = event.body
     if event.act == Act.DRAFT.value:
-        known |= {
+        return {
             "instruction": str(body.get("instruction", "")),
             "run": str(body.get("run", "")),
             "rehearse": _count(body.get("rehearse", 0)),
         }
-    elif event.act == Act.DEPOSIT.value:
-        known["octets"] = _count(body.get("octets", 0))
-    elif event.act == Act.LOAD.value:
-        known["written"] = int(known.get("written", 0)) + _count(body.get("written", 0))
-        known["rejected"] = _count(body.get("rejected", body.get("left", 0)))
-    elif event.act == Act.ERASE.value:
-        known["certificate"] = str(body.get("document", ""))
+    if event.act == Act.DEPOSIT.value:
+        return {"octets": _count(body.get("octets", 0))}
+    if event.act == Act.LOAD.value:
+        return {
+            "written": passing.written + _count(body.get("written", 0)),
+            "rejected": _count(body.get("rejected", body.get("left", 0))),
+        }
+    if event.act == Act.ERASE.value:
+        return {"certificate": str(body.get("document", ""))}
+    return {}
 
 
 def _count(value: object) -> int:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from ecluse.passage.overview import overview
 from ecluse.people.role import Role
 from ecluse.proof.keys import SigningKey
 from ecluse.wiring.exchange import Exchange
@@ -49,9 +48,9 @@ def test_every_page_of_a_passage_is_shown_in_both_languages(
 ) -> None:
     """The chamber, the migration, each signed document, the people, the machines, the register and the measures: all in French and in English."""
     browser = people.logged_in(people.joined())
-    seen = overview(served.chamber(told).events())
-    passing = seen.passings[0]
-    papers = [f"paper/{it.digest}/" for it in seen.papers] + [f"paper/{passing.certificate}/"]
+    seen = served.chamber(told).overview()
+    passing = next(iter(seen.passings.values()))
+    papers = [f"paper/{it.digest}/" for it in seen.papers.values()] + [f"paper/{passing.certificate}/"]
     paths = ["", "people/", "machines/", "register/", "measures/", f"migration/{passing.name}/", *papers]
     for language, words in (("fr", "Se déconnecter"), ("en", "Log out")):
         browser.get(f"/?language={language}", secure=True)

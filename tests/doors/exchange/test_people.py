@@ -192,3 +192,46 @@ def test_english_is_spoken_to_who_asks(people: People) -> None:
     page = browser.get("/account/login/", secure=True)
     assert 'lang="en"' in page.content.decode()
     assert page.headers["Content-Language"] == "en"
+
+
+def test_one_account_from_two_networks_at_once_is_refused_and_noted(people: People, served: Exchange) -> None:
+    """The second network's session is closed with a page that says why, the first goes on, and the ledger tells of it without an address."""
+    account = people.joined()
+    first, second = people.logged_in(account), people.logged_in(account, factor=False)
+    assert first.get("/", secure=True, REMOTE_ADDR="192.0.2.7").status_code == 200
+    near = people.logged_in(account, factor=False)
+    assert near.get("/", secure=True, REMOTE_ADDR="192.0.2.99").status_code == 200
+    refused = second.get("/", secure=True, REMOTE_ADDR="203.0.113.9")
+    assert refused.status_code == 403
+    assert "inscrit au journal" in refused.content.decode()
+    assert second.get("/", secure=True, REMOTE_ADDR="203.0.113.9").status_code == 302
+    assert first.get("/", secure=True, REMOTE_ADDR="192.0.2.7").status_code == 200
+    event = served.chamber(people.chamber).events()[-1]
+    assert (event.act, event.subject, dict(event.body)) == ("account.two-networks", account.person, {})
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("192.0.2.7", "192.0.2.250", True),
+        ("192.0.2.7", "192.0.3.7", False),
+        ("2001:db8:1::1", "2001:db8:1:9::1", True),
+        ("2001:db8:1::1", "2001:db8:2::1", False),
+        ("", "", True),
+    ],
+)
+def test_a_network_is_what_an_operator_gives(one: str, other: str, same: bool) -> None:
+    """A /24 or a /48: a telephone that moves within it is still in one place."""
+    from ecluse.doors.web.guard import network_of
+
+    assert (network_of(one) == network_of(other)) is same
+
+
+def test_an_inspector_is_admitted_for_a_while(people: People, hands: Hands) -> None:
+    """An inspector's access ends by itself after thirty days."""
+    from ecluse.adapters.accounts.people import admitted
+
+    inspector = people.joined(Role.INSPECTOR)
+    assert admitted(inspector, at=hands()) == [people.chamber]
+    hands.pass_(days=30)
+    assert admitted(inspector, at=hands()) == []

@@ -70,6 +70,15 @@ def test_an_act_decided_on_an_older_ledger_is_refused(chamber: Chamber) -> None:
     assert chamber.record("note", by="p-0001", subject="m-1", body={"a": 1}, expected=1) == 2
 
 
+def test_the_overview_grows_with_the_ledger(chamber: Chamber) -> None:
+    """What the chamber tells of its migrations follows each act, and what was told before does not change."""
+    record(chamber, Act.DRAFT)
+    before = chamber.overview()
+    record(chamber, Act.INSTRUCT)
+    now = chamber.overview()
+    assert [len(told.passings["m-1"].steps) for told in (before, now)] == [1, 2]
+
+
 def test_what_another_process_appended_is_seen(chamber: Chamber, tmp_path: Path) -> None:
     """Entries of another process on the same folder are read before an act is judged."""
     record(chamber, Act.DRAFT)

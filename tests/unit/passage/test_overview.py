@@ -10,7 +10,7 @@ import pytest
 from ecluse.base.refusal import Refusal
 from ecluse.passage.journal import Event
 from ecluse.passage.migration import Act, MigrationState
-from ecluse.passage.overview import Overview, overview
+from ecluse.passage.overview import Overview
 from ecluse.people.role import Permission
 
 Told = tuple[str, str, Mapping[str, Any]]
@@ -18,10 +18,12 @@ DRAFT: Told = ("m-1", Act.DRAFT.value, {"instruction": "sha256:1", "run": "whole
 
 
 def told(*entries: Told) -> Overview:
-    return overview(
+    seen = Overview()
+    seen.follow(
         Event(seq, f"2026-11-28T10:00:{seq:02d}+00:00", "p-0001", subject, act, body)
         for seq, (subject, act, body) in enumerate(entries)
     )
+    return seen
 
 
 def acts(*some: Act, **bodies: Mapping[str, Any]) -> list[Told]:
@@ -38,7 +40,7 @@ def test_papers_stand_as_the_ledger_says() -> None:
         ("i-2", "instruction.revoked", {"instruction": "sha256:3", "document": "sha256:r"}),
         ("i-9", "instruction.revoked", {"instruction": "sha256:never"}),
     )
-    assert [(it.digest, it.standing) for it in seen.papers] == [
+    assert [(it.digest, it.standing) for it in seen.papers.values()] == [
         ("sha256:a", "in-force"),
         ("sha256:1", "superseded"),
         ("sha256:2", "in-force"),
@@ -62,7 +64,7 @@ def test_a_migration_is_told_with_its_counts_and_documents() -> None:
         ("m-1", "reconciliation.signed", {"document": "sha256:rec"}),
         ("r-1", "recipient.compared", {}),
     )
-    it = seen.passing("m-1")
+    it = seen.passings.get("m-1")
     assert it is not None
     assert (it.octets, it.written, it.rejected, it.reconciliation) == (1200, 40, 3, "sha256:rec")
     assert (it.live, it.erased, it.waits_for) == (True, False, Permission.ACCEPT)
@@ -80,7 +82,7 @@ def test_a_replay_adds_to_what_was_loaded() -> None:
         *acts(Act.OPEN_TARGET, Act.CLOSE_TARGET),
         *acts(Act.LOAD, LOAD={"written": 2, "left": 1}),
     )
-    it = seen.passing("m-1")
+    it = seen.passings.get("m-1")
     assert it is not None
     assert (it.written, it.rejected, it.waits_for) == (42, 1, Permission.RECONCILE)
 
@@ -89,19 +91,19 @@ def test_an_end_waits_for_erasure_and_then_for_nobody() -> None:
     """Revoked, it waits for its erasure; erased, its certificate is known and nobody is waited for."""
     stopped = told(DRAFT, *acts(Act.REVOKE))
     over = told(DRAFT, *acts(Act.REVOKE), *acts(Act.ERASE, ERASE={"document": "sha256:c", "why": "revoked"}))
-    first, last = stopped.passing("m-1"), over.passing("m-1")
+    first, last = stopped.passings.get("m-1"), over.passings.get("m-1")
     assert first is not None
     assert last is not None
     assert (first.live, first.waits_for) == (False, Permission.ERASE)
     assert (last.erased, last.waits_for, last.certificate) == (True, None, "sha256:c")
     assert last.migration.state is MigrationState.ERASED
-    assert over.passing("m-2") is None
+    assert over.passings.get("m-2") is None
 
 
 def test_a_drafted_migration_waits_for_nobody_yet() -> None:
     """Without an instruction nobody can take a step; a count that is no number counts for nothing."""
     seen = told(("m-1", Act.DRAFT.value, {"instruction": "sha256:1", "rehearse": "many"}))
-    it = seen.passing("m-1")
+    it = seen.passings.get("m-1")
     assert it is not None
     assert (it.name, it.waits_for, it.rehearse) == ("m-1", None, 0)
 
@@ -111,10 +113,20 @@ def test_a_comparison_of_nothing_known_is_passed_over() -> None:
     seen = told(
         ("m-9", "reconciliation.signed", {"document": "sha256:x"}), ("site", "machine.enrolled", {}), DRAFT
     )
-    assert [it.name for it in seen.passings] == ["m-1"]
+    assert list(seen.passings) == ["m-1"]
 
 
 def test_entries_that_break_the_table_are_refused() -> None:
     """A ledger whose acts cannot follow one another is not told as if they could."""
     with pytest.raises(Refusal, match="migration/not-now"):
         told(DRAFT, *acts(Act.DEPOSIT))
+
+
+def test_a_copy_stands_still() -> None:
+    """What is read later changes the overview and not the page that was being made."""
+    seen = told(DRAFT)
+    page = seen.copy()
+    seen.follow([Event(1, "2026-11-28T10:00:01+00:00", "p-0001", "m-1", Act.REVOKE.value, {})])
+    assert page.passings["m-1"].live
+    assert not seen.passings["m-1"].live
+    assert (page.size, seen.size) == (1, 2)

@@ -27,12 +27,23 @@ from ecluse.base.refusal import Refusal
 from ecluse.passage.chamber import Chamber
 from ecluse.people.role import Role
 
-__all__ = ["INVITATION", "accept_invitation", "admitted", "end_account", "find_invitation", "invite"]
+__all__ = [
+    "INVITATION",
+    "accept_invitation",
+    "admitted",
+    "end_account",
+    "find_invitation",
+    "invite",
+    "note_two_networks",
+]
 
 INVITATION: Final = timedelta(days=7)
 INVITED: Final = "account.invited"
 JOINED: Final = "account.joined"
 ENDED: Final = "account.ended"
+TWO_NETWORKS: Final = "account.two-networks"
+INSPECTION: Final = timedelta(days=30)
+"""How long an inspector is admitted."""
 
 
 class Chambers(Protocol):
@@ -111,7 +122,8 @@ def accept_invitation(served: Chambers, token: str, *, password: str) -> Account
         invitation.used_at = at
         invitation.save()
         for chamber in invitation.chambers:
-            Admission.objects.create(account=account, chamber=chamber, since=at)
+            until = at + INSPECTION if account.role == Role.INSPECTOR.value else None
+            Admission.objects.create(account=account, chamber=chamber, since=at, until=until)
             served.chamber(chamber).record(
                 JOINED, by=account.person, subject=account.person, body={"role": account.role}
             )
@@ -145,6 +157,12 @@ def end_account(served: Chambers, account: Account, *, by: Account, reason: str)
         for session in Session.objects.all():
             if session.get_decoded().get("_auth_user_id") == str(account.pk):
                 session.delete()
+
+
+def note_two_networks(served: Chambers, account: Account) -> None:
+    """An account was open from two networks at once: the ledgers of its chambers tell of it, without the addresses."""
+    for chamber in admitted(account, at=served.clock()):
+        served.chamber(chamber).record(TWO_NETWORKS, by="exchange", subject=account.person, body={})
 
 
 def _digest(token: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from itertools import islice
+from typing import Final, Literal, NamedTuple
 
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import mark_safe
@@ -14,9 +16,12 @@ from ecluse.adapters.accounts.models import Account
 from ecluse.doors.pages.lock import lock_drawing
 from ecluse.doors.pages.tongue import Tongue
 from ecluse.doors.web.access import entered, may
-from ecluse.passage.overview import Overview, overview
+from ecluse.passage.overview import Overview
 
 __all__ = ["Lamp", "chamber", "lamps", "migration"]
+
+PAGE: Final = 50
+"""Lines of a list before the next page."""
 
 
 class Lamp(NamedTuple):
@@ -40,15 +45,17 @@ def lamps(told: Overview) -> list[Lamp]:
 @require_safe
 def chamber(request: HttpRequest) -> HttpResponse:
     """The chamber's page."""
-    told = overview(request.chamber.events())
+    told = request.chamber.overview()
     return render(
         request,
         "console/chamber.html",
         {
             "chamber": request.chamber.name,
             "lamps": lamps(told),
-            "papers": list(reversed(told.papers)),
-            "passings": list(reversed(told.passings)),
+            "papers": list(islice(reversed(told.papers.values()), PAGE)),
+            "passings": Paginator(list(reversed(told.passings.values())), PAGE).get_page(
+                request.GET.get("page")
+            ),
             "fingerprint": request.chamber.ledger.log.key.fingerprint(),
             "size": request.chamber.ledger.size,
         },
@@ -59,8 +66,8 @@ def chamber(request: HttpRequest) -> HttpResponse:
 @require_safe
 def migration(request: HttpRequest, name: str) -> HttpResponse:
     """One migration: where it is in the lock, who did what and when, what it holds."""
-    told = overview(request.chamber.events())
-    passing = told.passing(name)
+    told = request.chamber.overview()
+    passing = told.passings.get(name)
     if passing is None:
         raise Http404
     names = {

@@ -6,21 +6,36 @@ Decides nothing about what a page shows. There is no switch: each of these is al
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
+from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 from allauth.account.stages import LoginStageController
 from allauth.mfa.utils import is_mfa_enabled
+from allauth.usersessions.models import UserSession
 from axes.handlers.proxy import AxesProxyHandler
 from axes.helpers import get_lockout_response
+from django.contrib.auth import logout
 from django.contrib.auth.signals import user_login_failed
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 
+from ecluse.adapters.accounts.people import note_two_networks
 from ecluse.base.words import LANGUAGES
+from ecluse.wiring.console import exchange
 
-__all__ = ["CountedCodes", "Language", "Policy", "SecondFactor", "spoken", "tried"]
+__all__ = [
+    "CountedCodes",
+    "Language",
+    "OneNetwork",
+    "Policy",
+    "SecondFactor",
+    "network_of",
+    "spoken",
+    "tried",
+]
 
 Answer = Callable[[HttpRequest], HttpResponse]
 POLICY: Final = (
@@ -32,6 +47,7 @@ NOTHING: Final = (
     "accelerometer=(), camera=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=(), "
     "publickey-credentials-get=(self), publickey-credentials-create=(self)"
 )
+AT_ONCE: Final = timedelta(minutes=10)
 BEFORE_SECOND_FACTOR: Final = ("/account/", "/style/", "/script/", "/join/")
 
 
@@ -87,6 +103,32 @@ class SecondFactor:
         return self._answer(request)
 
 
+class OneNetwork:
+    """One human is in one place: an account open from two networks at once is refused from the second, and the ledger tells of it.
+
+    A network is a /24 or a /48, so that a telephone moving within its operator's stays where it is; « at once » is within `AT_ONCE`.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """See Django's middleware. The older session goes on; the newer one ends."""
+        account = request.user
+        if not account.is_authenticated:
+            return self._answer(request)
+        here = network_of(request.META.get("REMOTE_ADDR", ""))
+        since = timezone.now() - AT_ONCE
+        others = UserSession.objects.filter(user=account, last_seen_at__gt=since).exclude(
+            session_key=request.session.session_key
+        )
+        if all(network_of(other.ip) == here for other in others):
+            return self._answer(request)
+        note_two_networks(exchange(), account)
+        logout(request)
+        return render(request, "console/elsewhere.html", status=403)
+
+
 class CountedCodes:
     """A wrong one-time code counts as a wrong password does: by pair of account and address. allauth alone would count it by account."""
 
@@ -110,6 +152,15 @@ class CountedCodes:
         return response
 
 
+def network_of(address: str) -> str:
+    """The network of an address, or the address itself where it is none."""
+    try:
+        known = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network((known, 24 if known.version == 4 else 48), strict=False))
+
+
 def tried(request: HttpRequest, credentials: Mapping[str, str] | None) -> str:
     """The account that somebody tries to enter, however allauth or a form calls its address."""
     given = credentials or {}
@@ -118,8 +169,6 @@ def tried(request: HttpRequest, credentials: Mapping[str, str] | None) -> str:
 
 def spoken(request: HttpRequest) -> dict[str, Any]:  # noqa: ARG001 - a context processor's signature
     """What every template knows: its language, the other one, and the exchange."""
-    from ecluse.wiring.console import exchange
-
     language = translation.get_language() or "fr"
     return {
         "language": language,
@@ -129,6 +178,4 @@ def spoken(request: HttpRequest) -> dict[str, Any]:  # noqa: ARG001 - a context 
 
 
 def _default() -> str:
-    from ecluse.wiring.console import exchange
-
     return exchange().settings.language

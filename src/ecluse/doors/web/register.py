@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from ecluse.base.refusal import Refusal
 from ecluse.base.words import day, say
 from ecluse.doors.web.access import entered
-from ecluse.passage.overview import Overview, overview
+from ecluse.passage.overview import Overview
 from ecluse.proof.sign import digest as digest_of
 from ecluse.proof.sign import payload_of
 from ecluse.terms import agreement as agreements
@@ -36,10 +36,12 @@ class Row(NamedTuple):
 def register(request: HttpRequest) -> HttpResponse:
     """One line for each agreement that the chamber holds and that can be read."""
     language = get_language() or "fr"
-    told = overview(request.chamber.events())
+    told = request.chamber.overview()
     found = [
         it
-        for it in (_agreement(request, paper.digest) for paper in told.papers if paper.kind == "agreement")
+        for it in (
+            _agreement(request, paper.digest) for paper in told.papers.values() if paper.kind == "agreement"
+        )
         if it
     ]
     return render(
@@ -77,8 +79,12 @@ def _agreement(request: HttpRequest, digest: str) -> Agreement | None:
 
 
 def _row(it: Agreement, told: Overview, language: str) -> Row:
-    orders = [paper for paper in told.papers if paper.kind == "instruction" and paper.standing == "in-force"]
-    erased = [passing for passing in told.passings if passing.certificate]
+    orders = [
+        paper
+        for paper in told.papers.values()
+        if paper.kind == "instruction" and paper.standing == "in-force"
+    ]
+    erased = [passing for passing in told.passings.values() if passing.certificate]
     until = day(it.end, language) if it.end else (it.event or "")
     fields = {
         "processor": f"{it.processor.legal_name}, {it.processor.address}",
@@ -91,7 +97,7 @@ def _row(it: Agreement, told: Overview, language: str) -> Row:
         "term": f"{day(it.start, language)} – {until}",
         "agreement": it.digest,
         "instructions": ", ".join(paper.subject for paper in orders),
-        "migrations": ", ".join(passing.name for passing in told.passings),
+        "migrations": ", ".join(passing.name for passing in told.passings.values()),
         "certificates": ", ".join(passing.certificate[:19] for passing in erased),
     }
     return Row(
