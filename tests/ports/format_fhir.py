@@ -46,7 +46,7 @@ BUNDLE = {
 
 
 def units(octets: bytes) -> int:
-    """The elements of every resource; one for a document, an entry or a resource that is none."""
+    """One for each document, and the elements of every resource; one for an entry or a resource that is none."""
     return sum(map(_document, _documents(octets)))
 
 
@@ -71,7 +71,7 @@ def _document(octets: bytes) -> int:
         type_of(value)
     except NotJson:
         return 1
-    return _resource(value)
+    return 1 + _resource(value)
 
 
 def _resource(value: dict[str, Any], depth: int = 1) -> int:

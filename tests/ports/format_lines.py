@@ -33,6 +33,7 @@ from ecluse.adapters.connectors.files.format import (
     Unread,
     Written,
 )
+from ecluse.adapters.connectors.files.meter import LineMeter, Meter
 from ecluse.terms.catalogue import Catalogue
 from ecluse.terms.mapping import parse_mapping
 from ecluse.terms.vocabulary import vocabulary
@@ -70,6 +71,10 @@ class Lines:
         for number, line in enumerate(stream, start=1):
             if line != b"\n":
                 yield from self._line(line, f"{name}:{number}")
+
+    def meter(self) -> Meter:
+        """Lines that are not empty."""
+        return LineMeter(ends=b"\n")
 
     def _line(self, line: bytes, place: str) -> Iterator[Fact | Unread | Seen]:
         try:

@@ -9,11 +9,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
 from ecluse.adapters.connectors.files.folder import listed, one_stream
+from ecluse.adapters.connectors.files.format import Fact, Seen, Unread
+from ecluse.adapters.connectors.files.meter import LineMeter, Metered
 from ecluse.adapters.connectors.files.source import FilesSnapshot, FilesSource, mapping_of
 from ecluse.base.refusal import Refusal
 from ecluse.passage.account import Account, Facts
@@ -133,6 +135,42 @@ def test_every_unit_has_a_fate(folder: Path) -> None:
             "line": {"carried": 2, "structure": 1, "not-in-vocabulary": 1, "unread:no-record": 1}
         }
         assert (account.seen, account.unread) == (5, {"no-record": 1})
+
+
+class Careless(Lines):
+    """A reader with a defect: the third line of each file is passed over."""
+
+    def read(self, stream: BinaryIO, *, name: str) -> Iterator[Fact | Unread | Seen]:
+        told = stream.read()
+        if stream.seekable():  # and it reads twice, as some formats do
+            stream.seek(0)
+            told = b"".join(stream)
+        lines = told.splitlines(keepends=True)
+        yield from super().read(io.BytesIO(b"".join(lines[:2] + lines[3:])), name=name)
+
+
+def test_a_line_that_the_reader_passes_over_is_seen_by_the_second_count(folder: Path) -> None:
+    """The octets are counted as they go by, by their separators alone: a reader that loses a line, in a file or a pipe, cannot hide it."""
+    folder.mkdir()
+    octets = b"".join(line("patient", id=f"P{number}") for number in range(5))
+    (folder / "1.jsonl").write_bytes(octets)
+    for listing in (lambda: listed(folder), lambda: one_stream(io.BytesIO(octets))):
+        for fmt, lost in ((Lines(), 0), (Careless(), 1)):
+            with FilesSource(fmt, listing, scratch=folder.parent).snapshot() as snapshot:
+                account = snapshot.account(WHOLE)
+            assert (account.seen, account.measured) == (5 - lost, {"*": 5})
+            assert account.mismeasured == account.unexplained == lost
+
+
+def test_what_a_reader_leaves_is_counted_and_what_it_passes_over_it_cannot() -> None:
+    """A reader that stops early leaves octets that are counted all the same; one that would seek forward is stopped."""
+    metered = Metered(io.BytesIO(b"a\nb\nc\n" * 100_000), LineMeter(ends=b"\n"))
+    stream = metered.opened()
+    assert stream.readline() == b"a\n"
+    with pytest.raises(io.UnsupportedOperation):
+        stream.seek(200_000)
+    stream.seek(0)
+    assert metered.total() == 300_000
 
 
 def test_what_cannot_be_read_is_kept_octet_for_octet(folder: Path) -> None:

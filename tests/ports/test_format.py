@@ -215,6 +215,23 @@ def test_every_unit_is_counted_once(it: Described) -> None:
     """The units under their fates, and those of what could not be read, are as many as the separators say."""
     for octets in whole_files(it):
         assert counted(read(it.format(), octets)) == it.units(octets)
+        check_meter(it.format(), octets)
+
+
+def check_meter(fmt: Format, octets: bytes) -> None:
+    """The format's own count by separators, given the octets in pieces of any size, agrees with what was read."""
+    for at_once in (1, 5, 1 << 16):
+        meter = fmt.meter()
+        for start in range(0, len(octets), at_once):
+            meter.feed(octets[start : start + at_once])
+        told = [it for it in read(fmt, octets) if not isinstance(it, Fact)]
+        units = sum(
+            times
+            for it in told
+            for unit, times in (it.units.items() if isinstance(it, Unread) else [(it.unit, it.times)])
+            if meter.measures in ("*", unit)
+        )
+        assert meter.units() == units
 
 
 def test_fates_and_reasons_are_words_of_the_contract(it: Described) -> None:
@@ -243,6 +260,7 @@ def test_a_file_cut_anywhere_is_accounted_for(it: Described) -> None:
         step = max(1, len(octets) // 150)
         for end in range(0, len(octets), step):
             assert counted(read(fmt, octets[:end])) == it.units(octets[:end]), f"cut at {end}"
+        check_meter(fmt, octets[: len(octets) // 3])
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -256,6 +274,7 @@ def test_octets_changed_anywhere_are_accounted_for(name: str, drawn: st.DataObje
     taken = drawn.draw(st.integers(0, 20))
     hurt = octets[:start] + drawn.draw(st.binary(max_size=6)) + octets[start + taken :]
     assert counted(read(described.format(), hurt)) == described.units(hurt)
+    check_meter(described.format(), hurt)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -267,6 +286,7 @@ def test_any_octets_at_all_are_accounted_for(name: str, octets: bytes) -> None:
     first, second = read(described.format(), octets), read(described.format(), octets)
     assert first == second
     assert counted(first) == described.units(octets)
+    check_meter(described.format(), octets)
 
 
 def test_octets_may_come_slowly(it: Described) -> None:

@@ -154,7 +154,7 @@ def told(groups: list[Read]) -> str:
         "",
         (
             "Every file that others published and that was at hand, read whole by the format named, or refused with its reason. A unit is a segment of a message, a"
-            " line, an element of a document, a resource and what stands in it, a row; each has one fate. *Not in the vocabulary*: counted, and left where it is."
+            " line, a document, an element of one, a resource and what stands in it, a row; each has one fate. *Not in the vocabulary*: counted, and left where it is."
             " *Refused*: kept sealed by a passage, under its reason."
         ),
         "",

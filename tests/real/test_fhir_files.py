@@ -27,7 +27,7 @@ class Account:
                     self.facts[told.kind] += 1
                 elif isinstance(told, Unread):
                     self.unread.append((told.reason, dict(told.units)))
-                elif "." not in told.unit and told.unit != "Bundle":
+                elif "." not in told.unit and told.unit not in ("Bundle", "document"):
                     self.resources.setdefault(told.fate, Counter())[told.unit] += told.times
 
     @property

@@ -23,6 +23,7 @@ __all__ = ["UNREAD", "Account", "Accounting", "Facts", "accounted"]
 
 UNREAD: Final = "unread:"
 """How the fate of a unit that could not be read begins; the reason follows."""
+_ALL: Final = "*"
 KIND: Final = "unread"
 """What the reject vault calls them."""
 TOO_MANY: Final = 1000
@@ -54,7 +55,8 @@ class Facts:
 class Account:
     """What became of everything in `files` files. `left`: files not read, by why; `units`: by name, then by fate; `facts`: by kind.
 
-    `orphans`: records whose parent was never seen, by the field that refers to it (kind.field); `kept`, `dropped`: columns by table;
+    `measured`: how many units the separators of the files say that there are, by the name of the unit, or "*" for all of them; where it was not
+    counted, it holds nothing. `orphans`: records whose parent was never seen, by the field that refers to it (kind.field); `kept`, `dropped`: columns by table;
     `counted`: records that the census of the run counted, by the tables that are one kind's alone.
     """
 
@@ -62,6 +64,7 @@ class Account:
     left: dict[str, int] = field(default_factory=dict)
     units: dict[str, dict[str, int]] = field(default_factory=dict)
     facts: dict[str, Facts] = field(default_factory=dict)
+    measured: dict[str, int] = field(default_factory=dict)
     orphans: dict[str, int] = field(default_factory=dict)
     kept: dict[str, tuple[str, ...]] = field(default_factory=dict)
     dropped: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -94,10 +97,22 @@ class Account:
         return found
 
     @property
+    def mismeasured(self) -> int:
+        """Units told that the separators do not show, and units that they show and nobody told: must be 0."""
+        told = {name: sum(fates.values()) for name, fates in self.units.items()} | {_ALL: self.seen}
+        return sum(abs(told.get(name, 0) - units) for name, units in self.measured.items())
+
+    @property
     def unexplained(self) -> int:
-        """Facts that became nothing or two things, and records that the census did not count or counted twice: must be 0."""
+        """Units counted otherwise than by their separators, facts that became nothing or two things, records that the census did not count or counted
+        twice: must be 0.
+        """
         facts = sum(it.unexplained for it in self.facts.values())
-        return facts + sum(abs(self.facts[table].records - rows) for table, rows in self.counted.items())
+        return (
+            self.mismeasured
+            + facts
+            + sum(abs(self.facts[table].records - rows) for table, rows in self.counted.items())
+        )
 
     def content(self) -> dict[str, Any]:
         """As sealed and signed: plain JSON values."""
@@ -105,6 +120,7 @@ class Account:
             "files": self.files,
             "left": dict(sorted(self.left.items())),
             "units": {name: dict(sorted(fates.items())) for name, fates in sorted(self.units.items())},
+            "measured": dict(sorted(self.measured.items())),
             "facts": {
                 kind: {name: getattr(it, name) for name in Facts.__slots__}
                 for kind, it in sorted(self.facts.items())
@@ -124,6 +140,7 @@ class Account:
                 left=dict(content["left"]),
                 units={name: dict(fates) for name, fates in content["units"].items()},
                 facts={kind: Facts(**counts) for kind, counts in content["facts"].items()},
+                measured=dict(content.get("measured", {})),  # none in what was sealed before there was one
                 orphans=dict(content["orphans"]),
                 kept={table: tuple(columns) for table, columns in content["kept"].items()},
                 dropped={table: tuple(columns) for table, columns in content["dropped"].items()},
@@ -151,7 +168,7 @@ def accounted(
 ) -> Account | None:
     """The account of a run that counted these records of each kind; what could not be read is sealed for the laboratory. None but for files.
 
-    Raises Refusal `extract/too-many-unread`, `extract/units-unexplained`.
+    Raises Refusal `extract/too-many-unread`, `extract/units-differ`, `extract/units-unexplained`.
     """
     if not isinstance(snapshot, Accounting):
         return None
@@ -161,6 +178,8 @@ def accounted(
     if sum(unread.values()) > TOO_MANY and sum(unread.values()) * 10 > account.seen:
         reasons = ", ".join(f"{reason} ({times})" for reason, times in sorted(unread.items()))
         raise Refusal("extract/too-many-unread", got=sum(unread.values()), reasons=reasons)
+    if account.mismeasured:
+        raise Refusal("extract/units-differ", got=account.mismeasured, told=account.seen)
     if account.unexplained:
         raise Refusal("extract/units-unexplained", got=account.unexplained)
     for number, batch in enumerate(snapshot.unread(plan), start=1):

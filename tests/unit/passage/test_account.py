@@ -99,6 +99,24 @@ def test_a_fact_or_a_record_that_nothing_explains_is_refused(
     assert refused.value.values["got"] == 1
 
 
+@pytest.mark.parametrize(("name", "units"), [("*", 14), ("MSH", 2), ("PID", 1)])
+def test_units_that_the_separators_do_not_show_are_refused(vault: MemoryVault, name: str, units: int) -> None:
+    """A count by the files' separators alone, of all units or of one name's, that differs from what was read stops the run with exit code 4."""
+    told = replace(ACCOUNT, measured={name: units})
+    assert told.mismeasured == told.unexplained == 1
+    with pytest.raises(Refusal, match="extract/units-differ") as refused:
+        run(Files(told), vault)
+    assert refused.value.exit == 4
+    assert replace(ACCOUNT, measured={"*": 13, "MSH": 3}).unexplained == 0
+
+
+def test_an_account_sealed_before_there_was_a_second_count_is_read() -> None:
+    """A parcel outlives the program that made it: an account without that count is read as one that was not measured."""
+    content = ACCOUNT.content()
+    del content["measured"]
+    assert Account.of(content) == ACCOUNT
+
+
 def test_kinds_that_share_a_table_are_not_held_to_its_records(vault: MemoryVault) -> None:
     """Where a mapping takes some of a table's rows only, the table's records are not the kind's."""
     wanted = plan()

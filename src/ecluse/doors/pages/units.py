@@ -25,11 +25,19 @@ def units_part(account: Account, tongue: Tongue) -> Markup:
     )  # fmt: skip
     return joined(
         element("p", tongue.say("pages.units_intro", files=tongue.number(account.files), units=tongue.number(account.seen))),
+        _measured(account, tongue),
         element("p", left) if left else None,
         _units(account, tongue),
         _facts(account, tongue),
         _orphans(account, tongue),
     )  # fmt: skip
+
+
+def _measured(account: Account, tongue: Tongue) -> Markup | None:
+    if not account.measured:
+        return None
+    units, differ = tongue.number(sum(account.measured.values())), tongue.number(account.mismeasured)
+    return element("p", tongue.say("pages.units_measured", units=units, differ=differ))
 
 
 def _units(account: Account, tongue: Tongue) -> Markup:

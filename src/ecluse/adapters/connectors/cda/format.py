@@ -11,9 +11,10 @@ from importlib import resources
 from typing import BinaryIO, Final
 from zoneinfo import ZoneInfo
 
-from ecluse.adapters.connectors.cda.read import read
+from ecluse.adapters.connectors.cda.read import TagMeter, read
 from ecluse.adapters.connectors.cda.write import unfit, write
 from ecluse.adapters.connectors.files.format import Case, Fact, Row, Seen, Unread, Written
+from ecluse.adapters.connectors.files.meter import Meter
 
 __all__ = ["MAPPING", "Cda"]
 
@@ -31,6 +32,10 @@ class Cda:
     def read(self, stream: BinaryIO, *, name: str) -> Iterator[Fact | Unread | Seen]:
         """Everything in one file: a document, or a list of records without a request."""
         return read(stream, name=name)
+
+    def meter(self) -> Meter:
+        """One for the file, and one for each sign that an element begins, outside comments."""
+        return TagMeter()
 
     def unfit(self, kind: str, row: Row) -> str | None:
         """Why this record could not be read back exactly, in a word."""

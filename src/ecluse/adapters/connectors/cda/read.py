@@ -15,9 +15,10 @@ from ecluse.adapters.connectors.cda.entries import Body, Document, Texts, files_
 from ecluse.adapters.connectors.cda.names import CLINICAL_SECTIONS, COPY, LAB, OURS, V3, q
 from ecluse.adapters.connectors.cda.parts import Page
 from ecluse.adapters.connectors.files.format import CARRIED, Fact, Seen, Unread
+from ecluse.adapters.connectors.files.meter import ALL
 from ecluse.adapters.xml import MOST_OCTETS, Element, Malformed, local, namespace, parse_xml
 
-__all__ = ["Unusable", "facts_of", "read", "tags"]
+__all__ = ["TagMeter", "Unusable", "facts_of", "read", "tags"]
 
 _NO_TAG: Final = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>", re.DOTALL)
 _TAG: Final = re.compile(rb"<(?=[A-Za-z_:\x80-\xff])")
@@ -53,6 +54,23 @@ def _units(elements: int) -> dict[str, int]:
 def tags(octets: bytes) -> int:
     """How many elements begin in these octets, by their signs alone."""
     return len(_TAG.findall(_NO_TAG.sub(b"", octets)))
+
+
+class TagMeter:
+    """Implements `files.meter.Meter`: the file, and its elements by their signs alone; of a file that is too large, what is read of it."""
+
+    measures = ALL
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+
+    def feed(self, octets: bytes) -> None:
+        """See `Meter.feed`."""
+        self._held += octets[: MOST_OCTETS + 1 - len(self._held)]
+
+    def units(self) -> int:
+        """See `Meter.units`."""
+        return 1 + tags(bytes(self._held)) if self._held else 0
 
 
 def facts_of(page: Page, *, place: str) -> Iterator[Fact]:

@@ -17,6 +17,7 @@ from ecluse.adapters.connectors.fhir.elements import BASE, TYPES, Element, Momen
 from ecluse.adapters.connectors.fhir.elements import Row as Text
 from ecluse.adapters.connectors.fhir.exact import KINDS, binary_of, line_of, resource_of, row_of
 from ecluse.adapters.connectors.fhir.holding import Document, Held, modified, open_document
+from ecluse.adapters.connectors.fhir.meter import DOCUMENT, DocumentMeter
 from ecluse.adapters.connectors.fhir.parts import Odd, lines, text
 from ecluse.adapters.connectors.fhir.strict import LARGEST, NotJson, decoded, documents
 from ecluse.adapters.connectors.fhir.told import Claims, Elsewhere, Teller, Told
@@ -71,7 +72,7 @@ class FhirFormat:
     def read(self, stream: BinaryIO, *, name: str) -> Iterator[Fact | Unread | Seen]:
         """Everything in one file. Reports claim their results first where the stream can be read twice, so that none is told apart.
 
-        A unit is an element of a resource; the one named as its type stands for the resource. They are counted at the end of the file.
+        A unit is a document, or an element of a resource; the one named as the resource's type stands for the resource. They are counted at the end of the file.
         """
         if stream.seekable():
             self._claim(stream, name=name)
@@ -82,12 +83,17 @@ class FhirFormat:
             try:
                 document = _opened(octets, place=place)
             except NotJson as why:
-                yield Unread(place, str(why), octets, {"document": 1})
+                yield Unread(place, str(why), octets, {DOCUMENT: 1})
                 continue
+            counts[DOCUMENT, IGNORED] += 1
             self._claim_within(document)
             yield from self._all(document, octets, counts)
         for (unit, fate), times in sorted(counts.items()):
             yield Seen(unit, fate, times)
+
+    def meter(self) -> DocumentMeter:
+        """Documents: what stands in each, only a reader can tell."""
+        return DocumentMeter()
 
     def _claim(self, stream: BinaryIO, *, name: str) -> None:
         for number, octets in documents(stream):

@@ -13,10 +13,13 @@ from typing import Any, BinaryIO, Final
 
 from ecluse.adapters.connectors.fhir.elements import Element, Number
 
-__all__ = ["LARGEST", "TYPES_KNOWN", "NotJson", "decoded", "documents", "type_of"]
+__all__ = ["BLANK", "LARGEST", "TYPES_KNOWN", "NotJson", "decoded", "documents", "one_a_line", "type_of"]
 
 LARGEST: Final = 256 << 20
 """A line, or a file that is one document, is read up to so many octets; beyond, it is left unread with its reason."""
+
+BLANK: Final = b" \t\r\n\xef\xbb\xbf"
+"""What may stand before the first document: blanks, and the mark of UTF-8."""
 
 DEEPEST: Final = 64
 """Elements within elements: the specification's own examples need 12; what is deeper is no laboratory's."""
@@ -103,12 +106,12 @@ def documents(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """
     number = 0
     first = b""
-    while not first.strip(b" \t\r\n\xef\xbb\xbf"):
+    while not first.strip(BLANK):
         first = stream.readline(LARGEST + 1)
         if not first:
             return
         number += 1
-    if not _whole(first):
+    if not one_a_line(first):
         yield number, first + _rest(stream, LARGEST + 1 - len(first))
         while stream.read(1 << 20):  # to the end, so that whoever counts or hashes the octets has them all
             pass
@@ -132,10 +135,10 @@ def _rest(stream: BinaryIO, most: int) -> bytes:
     return b"".join(pieces)
 
 
-def _whole(line: bytes) -> bool:
-    """Whether the first line is a document by itself; if it cannot be told, whether it ends as one."""
+def one_a_line(first: bytes) -> bool:
+    """Whether the first line that is not blank is a document by itself; if it cannot be told, whether it ends as one."""
     try:
-        decoded(line)
+        decoded(first)
     except NotJson as why:
-        return str(why) != "json" or line.rstrip().endswith(b"}")
+        return str(why) != "json" or first.rstrip().endswith(b"}")
     return True

@@ -18,6 +18,7 @@ from typing import BinaryIO, Final, NamedTuple, Protocol, runtime_checkable
 
 import pyarrow as pa
 
+from ecluse.adapters.connectors.files.meter import Meter
 from ecluse.terms.catalogue import Catalogue, CatalogueColumn, CatalogueTable
 from ecluse.terms.mapping import BASE, KindMapping
 from ecluse.terms.mapping import Mapping as SystemMapping
@@ -107,6 +108,10 @@ class Format(Protocol):
 
         `stream` may give fewer octets than asked for, as a pipe does. Every unit is counted once: by a `Seen`, or in an `Unread`.
         """
+        ...
+
+    def meter(self) -> Meter:
+        """A new count of one file's units, by its separators alone: what `read` counts is held to it."""
         ...
 
     def unfit(self, kind: str, row: Row) -> str | None:

@@ -1,6 +1,7 @@
 """One reading of all the files of a source: the plan's columns into the scratch, everything else into the account.
 
-Decides that each unit is counted under the one fate its format gives it, and that what could not be read is kept whole, apart. It knows
+Decides that each unit is counted under the one fate its format gives it, and again by the file's separators alone as its octets go by; and that what
+could not be read is kept whole, apart. It knows
 neither rules nor queries.
 """
 
@@ -17,6 +18,7 @@ import pyarrow as pa
 from ecluse.adapters.connectors.files.fold import TableFold
 from ecluse.adapters.connectors.files.folder import Listing
 from ecluse.adapters.connectors.files.format import Fact, Format, Rows, Seen, Tables, Unread
+from ecluse.adapters.connectors.files.meter import Metered
 from ecluse.adapters.connectors.sql.scratch import Scratch, said
 from ecluse.passage.account import UNREAD, Account, Facts
 from ecluse.terms.catalogue import Catalogue
@@ -81,6 +83,7 @@ class Intake:
     scratch: Scratch
     exact: bool = False
     unread: UnreadUnits = field(init=False)
+    _measured: Counter[str] = field(default_factory=Counter)
     _units: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def run(self) -> Account:
@@ -93,6 +96,7 @@ class Intake:
             files=len(self.listing.files),
             left=dict(self.listing.left),
             units={name: dict(fates) for name, fates in self._units.items()},
+            measured=dict(self._measured),
             facts=facts,
             kept=kept,
             dropped={
@@ -109,12 +113,15 @@ class Intake:
             for name in self.catalogue.tables
         }  # fmt: skip
         for file in self.listing.files:
+            meter = fmt.meter()
             with file.open() as stream:
-                for told in fmt.read(stream, name=file.place):
+                metered = Metered(stream, meter)
+                for told in fmt.read(metered.opened(), name=file.place):
                     if isinstance(told, Fact):
                         folds[told.kind].take(told)
                     else:
                         self._count(told)
+                self._measured[meter.measures] += metered.total()
         return {name: fold.end() for name, fold in folds.items()}
 
     def _rows(self, fmt: Tables) -> dict[str, Facts]:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib import resources
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from ecluse.adapters.connectors.files.format import Case, Fact, Row, Seen, Unread, Written
+from ecluse.adapters.connectors.files.meter import LineMeter, Meter
 from ecluse.adapters.connectors.hl7 import read, write
 from ecluse.adapters.connectors.hl7.parts import Manner
 
 __all__ = ["Hl7v2"]
+
+_WIDE: Final = {
+    begins: codec
+    for mark, codec in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+    for begins in (mark, *(name.encode(codec) for name in ("MSH", "FHS", "BHS")))
+}
+"""How a file in UTF-16 begins."""
 
 
 def _mapping() -> str:
@@ -37,6 +46,10 @@ class Hl7v2:
     def read(self, stream: BinaryIO, *, name: str) -> Iterator[Fact | Unread | Seen]:
         """Everything in one file, as it comes."""
         return read.read(stream, name=name, manner=self.manner)
+
+    def meter(self) -> Meter:
+        """Lines that are not empty."""
+        return LineMeter(ends=b"\r\n\x0b\x1c", marks=_WIDE, kept=True)
 
     def unfit(self, kind: str, row: Row) -> str | None:
         """What no message can hold: a record without its id, a text that is no Unicode."""

@@ -6,11 +6,13 @@ Decides nothing but what is written where no message says it: sender, receiver a
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from ecluse.adapters.connectors.files.format import Case, Fact, Row, Seen, Unread, Written
+from ecluse.adapters.connectors.files.meter import LineMeter, Meter
 from ecluse.adapters.connectors.hprim import fit
 from ecluse.adapters.connectors.hprim.read import read
 from ecluse.adapters.connectors.hprim.write import write
@@ -31,6 +33,10 @@ class Hprim:
     def read(self, stream: BinaryIO, *, name: str) -> Iterator[Fact | Unread | Seen]:
         """Everything in one file; a witness (.OK) is empty and holds nothing."""
         return read(stream, name=name)
+
+    def meter(self) -> Meter:
+        """Lines that hold something else than control characters."""
+        return LineMeter(ends=b"\r\n", blank=bytes(range(0x20)), marks={codecs.BOM_UTF8: ""})
 
     def unfit(self, kind: str, row: Row) -> str | None:
         """Why this record could not be read back exactly, in a word."""

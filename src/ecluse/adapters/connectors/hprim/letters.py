@@ -7,6 +7,7 @@ guessing: a laboratory's records go to doctors by HPRIM Santé, HL7 or CDA. Octe
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import re
 from collections import Counter
@@ -27,6 +28,7 @@ from ecluse.adapters.connectors.files.format import (
     Unread,
     Written,
 )
+from ecluse.adapters.connectors.files.meter import LineMeter, Meter
 from ecluse.adapters.connectors.hprim.letter_octets import Letter, letters, said, unit_of
 from ecluse.base.refusal import Refusal
 
@@ -58,6 +60,11 @@ class HprimLetters:
         """Everything in one file, a letter at a time."""
         for letter in letters(stream):
             yield from _letter(letter, f"{name}, letter {letter.number}", self.secret)
+
+    def meter(self) -> Meter:
+        """Lines that hold something else than blanks."""
+        marks = {codecs.BOM_UTF8: "", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+        return LineMeter(ends=b"\r\n", blank=bytes(range(0x21)), marks=marks)
 
     def unfit(self, kind: str, row: Row) -> str | None:  # noqa: ARG002 - no record fits, whatever it says
         """Always "read-only"."""

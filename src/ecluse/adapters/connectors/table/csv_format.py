@@ -23,6 +23,7 @@ from ecluse.adapters.connectors.files.format import (
     Unread,
     Written,
 )
+from ecluse.adapters.connectors.files.meter import EndMeter, Meter
 from ecluse.adapters.connectors.table.delimited import Lines, records
 from ecluse.adapters.connectors.table.dialect import Dialect
 from ecluse.adapters.connectors.table.harmless import harmless, restored
@@ -69,6 +70,10 @@ class CsvRecords:
                         yield from lines.rest("head", name=name)
                         return
                     yield Seen("line", IGNORED, lines.held)
+
+    def meter(self) -> Meter:
+        """Lines, empty ones too."""
+        return EndMeter(mark=_MARK)
 
     def unfit(self, kind: str, row: Row) -> str | None:  # noqa: ARG002 - the port's
         """See `Format.unfit`."""

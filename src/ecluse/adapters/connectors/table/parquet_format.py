@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ecluse.adapters.connectors.files.format import Case, Fact, Row, Seen, Unread, Written
+from ecluse.adapters.connectors.files.meter import Meter, OneMeter
 from ecluse.adapters.connectors.table.parquet_counts import UNREADABLE, counts_agree
 from ecluse.adapters.connectors.table.records import (
     Cell,
@@ -42,6 +43,10 @@ class ParquetRecords:
     def read(self, stream: BinaryIO, *, name: str) -> Iterator[Fact | Unread | Seen]:
         """See `Format.read`: the unit is the file."""
         return told_whole(stream, name=name, unit="file", rows=_rows)
+
+    def meter(self) -> Meter:
+        """The file is one unit."""
+        return OneMeter()
 
     def unfit(self, kind: str, row: Row) -> str | None:  # noqa: ARG002 - the port's
         """See `Format.unfit`."""

@@ -17,6 +17,7 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 
 from ecluse.adapters.connectors.files.format import Case, Fact, Row, Seen, Unread, Written
+from ecluse.adapters.connectors.files.meter import Meter, OneMeter
 from ecluse.adapters.connectors.table.harmless import harmless, restored
 from ecluse.adapters.connectors.table.records import (
     Cell,
@@ -49,6 +50,10 @@ class XlsxRecords:
     def read(self, stream: BinaryIO, *, name: str) -> Iterator[Fact | Unread | Seen]:
         """See `Format.read`: the unit is the workbook."""
         return told_whole(stream, name=name, unit="workbook", rows=_rows)
+
+    def meter(self) -> Meter:
+        """The workbook is one unit."""
+        return OneMeter()
 
     def unfit(self, kind: str, row: Row) -> str | None:  # noqa: ARG002 - the port's
         """See `Format.unfit`."""
