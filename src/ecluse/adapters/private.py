@@ -6,8 +6,9 @@ import stat
 from pathlib import Path
 
 from ecluse.base.refusal import Refusal
+from ecluse.proof.keys import SigningKey
 
-__all__ = ["check_private"]
+__all__ = ["check_private", "log_key"]
 
 
 def check_private(file: Path) -> None:
@@ -15,3 +16,12 @@ def check_private(file: Path) -> None:
     mode = stat.S_IMODE(file.stat().st_mode)
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise Refusal("settings/secret-open", where=file.name, got=f"{mode:04o}")
+
+
+def log_key(folder: Path) -> SigningKey:
+    """The key that signs the heads of the ledger in this folder. Raises Refusal `ledger/key-absent` after a restore, `settings/secret-open`."""
+    file = folder / "log.key"
+    if not file.is_file():
+        raise Refusal("ledger/key-absent", where=folder.name)
+    check_private(file)
+    return SigningKey.from_seed(file.read_bytes())

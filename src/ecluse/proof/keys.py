@@ -13,6 +13,8 @@ from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ecluse.base.refusal import Refusal
 from ecluse.proof.encoding import from_base64, to_base64
@@ -90,6 +92,12 @@ class SigningKey:
     def from_seed(cls, seed: bytes) -> SigningKey:
         """The key of a seed of 32 octets. Raises Refusal `key/malformed` for another length."""
         return cls(seed)
+
+    def derived(self, purpose: str) -> SigningKey:
+        """The one key that this key gives for a purpose (HKDF-SHA256, RFC 5869): whoever recovers this one recovers that one, never the reverse."""
+        return SigningKey(
+            HKDF(SHA256(), SEED, salt=None, info=f"ecluse key\n{purpose}".encode()).derive(self.seed)
+        )
 
     @property
     def public(self) -> VerifyKey:

@@ -18,7 +18,7 @@ from ecluse.base.refusal import Refusal
 
 __all__ = ["Entry", "Taken", "entry", "tarred", "untarred"]
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,119}){0,3}")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,119}){0,5}")
 _PIECE: Final = 1 << 16
 
 

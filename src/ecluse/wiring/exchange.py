@@ -31,6 +31,7 @@ from typing import Any, Final
 
 from ecluse.adapters.clock import SystemClock
 from ecluse.adapters.documents import DocumentFolder
+from ecluse.adapters.private import log_key
 from ecluse.adapters.records import SqliteRecords
 from ecluse.adapters.uploads import DiskUploads
 from ecluse.adapters.vaults import DiskVault
@@ -149,7 +150,7 @@ class Exchange:
         if not CHAMBER.fullmatch(name) or not folder.is_dir():
             raise Refusal("chamber/unknown")
         if name not in self._open:
-            key = SigningKey.from_seed((folder / "log.key").read_bytes())
+            key = log_key(folder)
             records = SqliteRecords(folder / "ledger.sqlite")
             self._open[name] = Chamber(
                 name=name,

@@ -66,11 +66,8 @@ class SiteFolder:
         root = SigningKey.new()
         _write(self.path / "root.age", lock_key(root, passphrase, work_factor=work_factor))
         _write(self.path / "root.pub", root.public.encode().encode())
-        agent = SigningKey.new()
-        sealed = BytesIO()
-        seal((agent.seed,), to=(self.keystore.create(_AGENT),), out=sealed)
-        _write(self.path / "agent.age", sealed.getvalue())
-        _write(self.path / "agent.cert", self._certified(agent.public, root=root, start=at, at=at))
+        self._keep_agent(root)
+        _write(self.path / "agent.cert", self._certified(self.agent().public, root=root, start=at, at=at))
         return root
 
     def confirm(self) -> None:
@@ -97,17 +94,31 @@ class SiteFolder:
         return unlock_key((self.path / "root.age").read_bytes(), passphrase)
 
     def restore_root(self, root: SigningKey, *, passphrase: str, work_factor: int = WORK_FACTOR) -> None:
-        """Put a new passphrase on a root recovered from its words. Raises Refusal `key/another-root`."""
+        """Put a new passphrase on a root recovered from its words; the machine's key too, where a restored backup left it out.
+
+        Raises Refusal `key/another-root`.
+        """
         if root.public != self.root:
             raise Refusal("key/another-root", where=self.name)
         file = self.path / "root.age"
         file.unlink(missing_ok=True)
         _write(file, lock_key(root, passphrase, work_factor=work_factor))
+        if not self.has_agent:
+            self._keep_agent(root)
 
     def agent(self) -> SigningKey:
-        """The machine's key, opened with the keystore."""
+        """The machine's key, opened with the keystore. Raises Refusal `key/agent-absent` after a restore."""
+        if not self.has_agent:
+            raise Refusal("key/agent-absent", where=self.name)
         with (self.path / "agent.age").open("rb") as file:
             return SigningKey.from_seed(b"".join(unseal(file, identities=[self.keystore.identity(_AGENT)])))
+
+    def _keep_agent(self, root: SigningKey) -> None:
+        """The machine's key is the root's own for that purpose: the 24 words bring both back, and no backup needs to hold either."""
+        self.keystore.destroy(_AGENT)
+        sealed = BytesIO()
+        seal((root.derived(_AGENT).seed,), to=(self.keystore.create(_AGENT),), out=sealed)
+        _write(self.path / "agent.age", sealed.getvalue())
 
     @property
     def has_agent(self) -> bool:

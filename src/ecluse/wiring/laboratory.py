@@ -15,6 +15,7 @@ from ecluse.adapters.checksums import DuckChecksum
 from ecluse.adapters.clock import SystemClock
 from ecluse.adapters.documents import DocumentFolder
 from ecluse.adapters.journal import WitnessedJournal
+from ecluse.adapters.private import log_key
 from ecluse.adapters.records import SqliteMemory, SqliteRecords
 from ecluse.adapters.vaults import DiskVault
 from ecluse.passage.closing import bury
@@ -62,7 +63,7 @@ def create_exchange(exchange: Path) -> None:
 
 def open_ledger(settings: Settings) -> Ledger:
     """The shared ledger in the exchange's folder."""
-    key = SigningKey.from_seed((settings.exchange / "log.key").read_bytes())
+    key = log_key(settings.exchange)
     return Ledger(SqliteRecords(settings.exchange / "ledger.sqlite"), origin=ORIGIN, key=key)
 
 

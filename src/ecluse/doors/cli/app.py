@@ -15,6 +15,7 @@ import typer
 from ecluse import __version__
 from ecluse.doors.cli import (
     archive,
+    backups,
     coding,
     contracts,
     evidence,
@@ -91,6 +92,8 @@ TREE: Final[dict[str, dict[str, Callable[..., object]]]] = {
         "demo": machine.demo,
         "invent": machine.invent,
         "serve": serving.serve,
+        "backup": backups.backup,
+        "restore": backups.restore,
     },
     "exchange": {"chamber": serving.chamber, "invite": serving.invite},
     "site": {

@@ -23,7 +23,7 @@ from ecluse.wiring.settings import language_of_environment
 __all__ = ["EXAMPLES", "GROUPS", "Door", "commands"]
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
-    "prepare": ("init", "site", "person", "doctor", "demo", "invent"),
+    "prepare": ("init", "site", "person", "doctor", "demo", "invent", "backup", "restore"),
     "agree": ("agreement", "codes", "mapping", "profile", "recipient", "instruction", "agent"),
     "look": ("lock", "plan"),
     "carry": ("run", "extract", "deposit", "hand-over", "load", "rejects", "rollback", "listen", "send"),

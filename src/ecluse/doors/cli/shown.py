@@ -16,6 +16,8 @@ SHOWN: Final[dict[str, tuple[str, ...]]] = {
     "exchange chamber": ("chamber", "fingerprint"),
     "exchange invite": ("link",),
     "init": ("home", "file", "dry_run"),
+    "backup": ("kind", "files", "octets", "sha256", "left_out"),
+    "restore": ("kind", "files", "octets", "sha256", "made", "erased", "lacking", "dry_run"),
     "site new": ("site", "fingerprint", "words", "dry_run"),
     "site confirm": ("site", "confirmed", "dry_run"),
     "site recover": ("site", "dry_run"),
