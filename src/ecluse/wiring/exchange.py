@@ -100,7 +100,9 @@ def read_exchange(home: Path) -> ExchangeSettings:
     return ExchangeSettings(home=home.resolve(), **{**told, **tables})
 
 
-def write_exchange(home: Path, *, name: str, host: str, language: str) -> ExchangeSettings:
+def write_exchange(
+    home: Path, *, name: str, host: str, language: str, port: int = 8443, sftp_port: int = 2222
+) -> ExchangeSettings:
     """Write a new exchange's file. Raises Refusal `settings/exists`, `settings/malformed`."""
     file = home / FILE
     if file.exists():
@@ -109,7 +111,8 @@ def write_exchange(home: Path, *, name: str, host: str, language: str) -> Exchan
     lines = [f"{key} = {_quoted(value)}" for key, value in (("name", name), ("host", host), ("country", "FR"), ("language", language))]  # fmt: skip
     for table, kind in _TABLES.items():
         lines += ["", f"[{table}]"]
-        lines += [f"{each.name} = {_quoted(each.default)}" for each in fields(kind)]
+        chosen = {"port": port if table == "https" else sftp_port}
+        lines += [f"{each.name} = {_quoted(chosen.get(each.name, each.default))}" for each in fields(kind)]
     text = "\n".join(lines) + "\n"
     if mistakes := _wrong(tomllib.loads(text)):
         raise Refusal("settings/malformed", where=FILE, got="; ".join(mistakes))

@@ -30,6 +30,8 @@ def serve(
     host: Annotated[str, typer.Option("--host", metavar="NAME")] = "",
     person: Annotated[str, typer.Option("--person", metavar="NAME")] = "",
     email: Annotated[str, typer.Option("--email", metavar="ADDRESS")] = "",
+    https_port: Annotated[int, typer.Option("--https-port")] = 8443,
+    sftp_port: Annotated[int, typer.Option("--sftp-port")] = 2222,
     json: Json = False,
 ) -> None:
     """Serve an exchange until it is stopped; with --init, make it first, and the one-time link of its first person."""
@@ -39,7 +41,10 @@ def serve(
     voice = place.voice
     folder = place.home / exchange
     if init:
-        _make(folder, name=name, host=host, person=person, email=email, language=voice.language)
+        for option, value in (("--host", host), ("--person", person), ("--email", email)):
+            if not value.strip():
+                raise Refusal("door/option-missing", option=option, got="serve")
+        _make(folder, name=name, host=host, language=voice.language, port=https_port, sftp_port=sftp_port)
     served = _opened(folder)
     link = _first_link(served, host=host, person=person, email=email) if init else ""
     check_start(served)
@@ -118,16 +123,13 @@ def invite(
     place.voice.line(place.voice.phrase("invited", person=person, link=link))
 
 
-def _make(folder: Path, *, name: str, host: str, person: str, email: str, language: str) -> None:
-    """A new exchange's file and certificate. Raises Refusal `door/option-missing`, `settings/exists`."""
+def _make(folder: Path, *, name: str, host: str, language: str, port: int, sftp_port: int) -> None:
+    """A new exchange's file and certificate. Raises Refusal `settings/exists`, `settings/malformed`."""
     from ecluse.adapters.clock import SystemClock
     from ecluse.wiring.exchange import write_exchange
     from ecluse.wiring.starting import make_certificate
 
-    for option, value in (("--host", host), ("--person", person), ("--email", email)):
-        if not value.strip():
-            raise Refusal("door/option-missing", option=option, got="serve")
-    settings = write_exchange(folder, name=name, host=host, language=language)
+    settings = write_exchange(folder, name=name, host=host, language=language, port=port, sftp_port=sftp_port)
     make_certificate(settings, at=SystemClock().now())
 
 

@@ -1,0 +1,129 @@
+"""People in a real browser: invited, enrolled with a passkey, at work in the console, and out at once when their account ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browsers import authenticator, chromium
+from tests.exchanges import Running, running
+from tests.vectors.judges import MODULES
+
+AXE = MODULES / "axe-core" / "axe.min.js"
+PASSWORD = "agrafe cheval pile correct"
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("host")) as exchange:
+        yield exchange
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+def desk(browser: Any, **options: object) -> Any:
+    """A person's own browser, with an authenticator that holds their passkeys."""
+    context = browser.new_context(ignore_https_errors=True, **options)
+    page = context.new_page()
+    authenticator(page)
+    return page
+
+
+def join(page: Any, link: str) -> None:
+    """Open a one-time link, choose a password, add a passkey."""
+    page.goto(link)
+    page.get_by_label("Mot de passe").fill(PASSWORD)
+    page.get_by_label("Le même").fill(PASSWORD)
+    page.get_by_role("button", name="Créer mon compte").click()
+    page.wait_for_url("**/account/factors/")
+    page.get_by_role("link", name="Ajouter").click()
+    if "again" in page.url:
+        page.locator("input[type=password]").fill(PASSWORD)
+        page.locator("main button[type=submit]").first.click()
+    page.locator("input[name=passwordless]").check()
+    page.locator("#mfa_webauthn_add").click()
+    page.wait_for_url(re.compile("factors/(webauthn/$|recovery-codes/)"))
+    page.wait_for_load_state("networkidle")
+
+
+def test_a_laboratory_comes_in_works_and_a_person_leaves(served: Running, browser: Any) -> None:
+    """From the host's first link to the end of an account, with passkeys, in a real browser: nobody gets further than their part."""
+    host = desk(browser)
+    join(host, served.link)
+    host.goto(served.url)
+    assert "Mes reprises" in host.title()
+    served.type("exchange", "chamber", "labo-du-lac", "--laboratory", "Laboratoire du Lac")
+    told = served.type(
+        "exchange", "invite", "labo-du-lac", "--person", "Camille Roche", "--professional-id", "10001234567",
+        "--email", "camille@example.org", "--role", "biologist", "--organisation", "Laboratoire du Lac",
+    )  # fmt: skip
+    biologist = desk(browser)
+    join(biologist, told["link"])
+
+    biologist.goto(f"{served.url}chamber/labo-du-lac/people/")
+    biologist.get_by_role("link", name="Inviter une personne").click()
+    if "again" in biologist.url:
+        biologist.locator("input[type=password]").fill(PASSWORD)
+        biologist.locator("main button[type=submit]").first.click()
+    biologist.get_by_label("Nom").first.fill("Dominique Meunier")
+    biologist.get_by_label("RPPS").fill("DPO-17")
+    biologist.get_by_label("Adresse électronique").fill("dominique@example.org")
+    biologist.get_by_label("Rôle").select_option("dpo")
+    biologist.get_by_role("button", name="Inviter une personne").click()
+    link = biologist.locator("main code").inner_text()
+
+    officer = desk(browser, viewport=PHONE)
+    join(officer, link)
+    officer.goto(f"{served.url}chamber/labo-du-lac/")
+    assert officer.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    officer.get_by_role("button", name="Se déconnecter").click()
+    officer.locator("main button[type=submit], main button").first.wait_for()
+    if "logout" in officer.url:
+        officer.locator("main button[type=submit]").first.click()
+    officer.goto(f"{served.url}account/login/")
+    officer.get_by_role("button", name="Utiliser une clé d'accès").click()
+    officer.wait_for_url(served.url)
+
+    biologist.goto(f"{served.url}chamber/labo-du-lac/people/")
+    biologist.get_by_text("Mettre fin à ce compte").first.click()
+    biologist.get_by_label("Motif").first.fill("départ")
+    biologist.get_by_role("button", name=re.compile("Mettre fin au compte de Dominique")).click()
+    assert "terminé" in biologist.locator("main").inner_text()
+    officer.goto(f"{served.url}chamber/labo-du-lac/")
+    assert "/account/login/" in officer.url
+
+
+def test_axe_finds_nothing(served: Running, browser: Any) -> None:
+    """WCAG 2.1 A and AA, as axe-core judges them: nothing on the log-in, the home page, a chamber's pages and the second factors."""
+    if not AXE.is_file():
+        pytest.skip("axe-core is absent (tests/vectors/judges.py says how)")
+    served.type("exchange", "chamber", "labo-axe", "--laboratory", "Laboratoire d'axe")
+    told = served.type(
+        "exchange", "invite", "labo-axe", "--person", "Alex Vidal", "--professional-id", "10009876543",
+        "--email", "alex@example.org", "--role", "biologist", "--organisation", "Laboratoire d'axe",
+    )  # fmt: skip
+    page = desk(browser)
+    found = {"join": judged(page, told["link"]), "login": judged(page, f"{served.url}account/login/")}
+    join(page, told["link"])
+    for path in (
+        "", "account/factors/", "account/sessions/", "chamber/labo-axe/", "chamber/labo-axe/people/",
+        "chamber/labo-axe/machines/", "chamber/labo-axe/register/", "chamber/labo-axe/measures/",
+    ):  # fmt: skip
+        found[path] = judged(page, served.url + path)
+    assert {path: wrong for path, wrong in found.items() if wrong} == {}
+
+
+def judged(page: Any, url: str) -> list[str]:
+    page.goto(url)
+    page.evaluate(Path(AXE).read_text("utf-8"))
+    told = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})")
+    return [f"{it['id']}: {it['nodes'][0]['html'][:120]}" for it in told["violations"]]
