@@ -6,13 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import firebird_server, servers
 from tests.firebird_server import FirebirdServer
+
+if TYPE_CHECKING:
+    from tests.sittings import Desk
 
 # How long an example takes tells how busy the machine is.
 settings.register_profile("ecluse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -70,6 +73,14 @@ def firebird() -> Iterator[FirebirdServer]:
     """A private Firebird for the whole run; the test is skipped where there is none to start."""
     with ExitStack() as stack:
         yield started(firebird_server.firebird(), stack)
+
+
+@pytest.fixture(scope="session")
+def local_desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """A workspace in which something waits at the laboratory's local page; to be copied by whoever changes it."""
+    from tests import sittings  # the whole program: imported when it is asked for
+
+    return sittings.prepared(tmp_path_factory.mktemp("local") / "labo")
 
 
 def started(server: AbstractContextManager[S], stack: ExitStack) -> S:

@@ -31,6 +31,8 @@ __all__ = ["Door"]
 
 _SLOWEST: Final = 20
 """Seconds that a browser may take to send a request."""
+_POLL: Final = 0.1
+"""Seconds after which a listener sees that it is to stop."""
 _STATUS: Final = {
     "page/absent": 404, "page/other-host": 421, "page/other-origin": 403, "page/not-entered": 403, "page/used": 403,
     "page/form-forged": 403, "page/form-malformed": 400, "page/too-large": 413, "page/closed": 410,
@@ -74,7 +76,9 @@ class Door:
     @contextlib.contextmanager
     def open(self) -> Iterator[Door]:
         """Answer as long as the block lasts."""
-        threads = [threading.Thread(target=one.serve_forever, daemon=True) for one in self._listeners]
+        threads = [
+            threading.Thread(target=one.serve_forever, args=(_POLL,), daemon=True) for one in self._listeners
+        ]
         for thread in threads:
             thread.start()
         try:
@@ -193,6 +197,7 @@ class _Listener(ThreadingHTTPServer):
     """One loopback address."""
 
     daemon_threads = True
+    request_queue_size = 64
     block_on_close = False
 
     def __init__(self, door: Door, family: socket.AddressFamily, place: tuple[str, int]) -> None:
