@@ -9,18 +9,20 @@ import asyncio
 import signal
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from django.core.asgi import get_asgi_application
 
-from ecluse.base.refusal import Fault
+from ecluse.base.refusal import Fault, Refusal
+from ecluse.passage.keeping import keep
 from ecluse.wiring.exchange import Exchange
 
-__all__ = ["serve", "tls"]
+__all__ = ["keep_house", "serve", "tls"]
 
 MOST_CONNECTIONS = 2_000
 KEPT_ALIVE = 15  # seconds
+HOUSE = 60  # seconds between two rounds of housekeeping
 LAST_WORDS = 10  # seconds that requests under way are given at the end
 
 
@@ -61,10 +63,34 @@ async def _serve(served: Exchange, ready: Callable[[], None]) -> None:
         ),
         ready,
     )
+    house = asyncio.create_task(_keep_house(served))
     try:
         await server.serve()
     except SystemExit:  # uvicorn's way of saying that it cannot listen
         raise Fault("exchange/port-taken", where=door.address, got=door.port) from None
+    finally:
+        house.cancel()
+
+
+async def _keep_house(served: Exchange) -> None:
+    """At the start and every minute: what may no longer be kept is erased, whether or not anybody comes in."""
+    while True:
+        await asyncio.to_thread(keep_house, served)
+        await asyncio.sleep(HOUSE)
+
+
+def keep_house(served: Exchange) -> list[str]:
+    """Uploads that were whole when the exchange stopped are finished; then each chamber is swept; the migrations erased.
+
+    A chamber that fails is tried again at the next round: the others do not wait for it.
+    """
+    erased = []
+    for name in served.chambers():
+        with suppress(Refusal, Fault):
+            intake = served.intake(name)
+            intake.settle()
+            erased += keep(served.chamber(name), uploads=intake.uploads, by="exchange")
+    return erased
 
 
 class _Server(uvicorn.Server):

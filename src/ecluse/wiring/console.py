@@ -12,6 +12,8 @@ from typing import Any, Final
 import django
 from django.conf import settings as django_settings
 from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
 
 from ecluse.base.refusal import Refusal
 from ecluse.wiring.exchange import Exchange, ExchangeSettings
@@ -36,7 +38,13 @@ def exchange() -> Exchange:
 
 
 def upgrade() -> None:
-    """Bring the accounts' tables to what this version knows; ledgers are never touched."""
+    """Bring the accounts' tables to what this version knows; ledgers are never touched, and there is no way back.
+
+    Raises Refusal `exchange/newer` when a later version has been here: it would not know what it reads.
+    """
+    loader = MigrationLoader(connection)
+    if unknown := set(loader.applied_migrations) - set(loader.disk_migrations):
+        raise Refusal("exchange/newer", got=", ".join(sorted(f"{app}.{name}" for app, name in unknown)))
     call_command("migrate", interactive=False, verbosity=0)
 
 
