@@ -80,25 +80,30 @@ def following(step: Step, line: str, number: int) -> Step:
     return Step(step.line, step.command, (*step.output, line), step.exit)
 
 
-def run(session: Session) -> None:
-    """Run every command of a session, in a fresh folder. Raises `Unlike` at the first that does not do as it says."""
+def run(session: Session, *, programs: Path | None = None) -> None:
+    """Run every command of a session, in a fresh folder. Raises `Unlike` at the first that does not do as it says.
+
+    `programs`: a folder to put first on the path (`warm`); by default our own programs are those that are installed.
+    """
     with tempfile.TemporaryDirectory(prefix="ecluse-session-") as folder:
         place = Path(folder) / "session"
         place.mkdir()
         for step in session.steps:
-            exit_code, printed = execute(step.command, place=place, memory=Path(folder) / "memory")
+            exit_code, printed = execute(
+                step.command, place=place, memory=Path(folder) / "memory", programs=programs
+            )
             if exit_code != step.exit or not alike(trimmed(step.output), trimmed(printed)):
                 raise Unlike(difference(step, exit_code, printed))
 
 
-def execute(command: str, *, place: Path, memory: Path) -> tuple[int, list[str]]:
+def execute(command: str, *, place: Path, memory: Path, programs: Path | None) -> tuple[int, list[str]]:
     """Run one command where the last one left the session. Returns its exit code and the lines it printed."""
     # The shell writes down, as it ends, what the next one starts from: its folder and what it exported.
     program = f'[ -e "{memory}" ] && . "{memory}"\ntrap \'{{ export -p; printf "cd %q\\n" "$PWD"; }} >"{memory}"\' EXIT\n{command}\n'
     done = subprocess.run(
         ["bash", "-c", program],
         cwd=place,
-        env=surroundings(place),
+        env=surroundings(place, programs),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -108,11 +113,12 @@ def execute(command: str, *, place: Path, memory: Path) -> tuple[int, list[str]]
     return done.returncode, done.stdout.decode("utf-8", "replace").splitlines()
 
 
-def surroundings(place: Path) -> dict[str, str]:
+def surroundings(place: Path, programs: Path | None) -> dict[str, str]:
     """What a command finds around it: our own programs first on the path, no home but the session, no colour."""
+    ours = f"{programs}:" if programs else ""
     system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     return {
-        "PATH": f"{Path(sys.executable).parent}:{system}",
+        "PATH": f"{ours}{Path(sys.executable).parent}:{system}",
         "HOME": str(place),
         "LANG": "fr_FR.UTF-8",
         "PYTHONUTF8": "1",
