@@ -17,7 +17,7 @@ from typing import Any
 from ecluse.passage.migration import MigrationState, migrations
 from ecluse.passage.site import Site
 from ecluse.proof.keys import SigningKey
-from ecluse.wiring.course import Course
+from ecluse.wiring.course import Course, silent
 from ecluse.wiring.demonstration import PASSPHRASE
 from ecluse.wiring.folders import SiteFolder
 from ecluse.wiring.laboratory import open_site, source_of, target_of
@@ -75,17 +75,21 @@ def watched(site: Site, killer: Killer) -> Site:
     )
 
 
-def finish(settings: Settings, name: str, cast: dict[str, str], key: SigningKey, killer: Killer) -> None:
-    """Whatever is left of the passage, as `ecluse run`, `reconcile`, `accept` and `erase` would do it."""
+def finish(
+    settings: Settings, name: str, cast: dict[str, str], key: SigningKey, killer: Killer, begins: Callable[[str], None] = silent
+) -> None:  # fmt: skip
+    """Whatever is left of the passage, as `ecluse run`, `reconcile`, `accept` and `erase` would do it; `begins` is told each step."""
     source, target = (watched(open_site(settings, side), killer) for side in ("source", "target"))
     course = Course(
         settings, source, target, lambda: source_of(settings.source), lambda: killer.watch(target_of(settings.target), CALLS["target"])
     )  # fmt: skip
-    state = course.run(name, by=cast["engineer"])
+    state = course.run(name, by=cast["engineer"], step=begins)
     if state is MigrationState.LOADED:
+        begins("reconcile")
         course.reconcile(name, by=cast["engineer"])
         course.accept(name, by=cast["biologist"], key=key)
     if course.source.migration(name).state is not MigrationState.ERASED:
+        begins("erase")
         course.erase(name, by=cast["biologist"])
 
 
@@ -123,25 +127,34 @@ def moved(home: Path, to: Path) -> Settings:
 
 def test_killed_at_every_call_a_passage_is_taken_up_and_ends_the_same(tmp_path: Path) -> None:
     """For every call to a vault, a keystore, the ledger, the documents or the target: killed there, run again, the end is the same."""
-    _, ready = laboratory(tmp_path / "first", patients=12)
+    base = tmp_path / "base-0"
+    _, ready = laboratory(base, patients=12)
     name, cast = start(ready), dict(ready.cast.ids)
     del ready
-    undisturbed = moved(tmp_path / "first", tmp_path / "undisturbed")
+    undisturbed = moved(base, tmp_path / "undisturbed")
     key = SiteFolder(undisturbed.source.site).unlock_person(cast["biologist"], PASSPHRASE)
-    counter = Killer(0)
-    finish(undisturbed, name, cast, key, counter)
+    counter, first_calls = Killer(0), set[int]()
+    finish(undisturbed, name, cast, key, counter, lambda _: first_calls.add(counter.calls + 1))
     expected = content(tmp_path / "undisturbed")
     assert counter.calls > 40
+    assert len(first_calls) == 6
     assert sum(len(rows) for rows in expected.values()) > 100
+    done = 0
     for fatal in range(1, counter.calls + 1):
         place = tmp_path / f"killed-{fatal}"
-        settings = moved(tmp_path / "first", place)
-        assert (
-            in_child(lambda s=settings, n=fatal: finish(s, name, cast, key, Killer(n))) == -signal.SIGKILL
-        ), fatal  # type: ignore[misc]
+        settings = moved(base, place)
+        killed = in_child(lambda s=settings, n=fatal - done: finish(s, name, cast, key, Killer(n)))  # type: ignore[misc]
+        assert killed == -signal.SIGKILL, fatal
+        if fatal in first_calls:
+            # What this kill left is the passage as the step begins: the next ones need not do again what led there.
+            base, done = tmp_path / f"base-{fatal}", fatal - 1
+            moved(place, base)
         assert in_child(lambda s=settings: finish(s, name, cast, key, Killer(0))) == 0, fatal  # type: ignore[misc]
         assert content(place) == expected, fatal
         assert (
             migrations(open_site(settings, "target").journal.events())[name].state is MigrationState.ERASED
         ), fatal
         shutil.rmtree(place)
+    last = moved(base, tmp_path / "last")
+    beyond = in_child(lambda: finish(last, name, cast, key, Killer(counter.calls - done + 1)))
+    assert beyond == 0, "the calls counted from the last step on are all there are"
