@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ecluse.adapters.documents import DocumentFolder
 from ecluse.adapters.objects.vault import ObjectVault
 from ecluse.adapters.vaults import DiskVault
 from ecluse.base.refusal import Fault, Refusal
@@ -188,6 +189,35 @@ def test_a_full_disk_is_a_fault_and_leaves_nothing(tmp_path: Path) -> None:
         [sys.executable, "-c", FULL, str(tmp_path / "vault")], capture_output=True, text=True, check=False
     )
     assert (told.stdout, told.stderr) == ("vault/disk-full True []\n", "")
+
+
+def test_a_full_disk_under_the_documents_is_a_fault_too(tmp_path: Path) -> None:
+    """When there is no room for a signed document the fault says so, what stood there stands, and nothing half written is left."""
+    documents = DocumentFolder(tmp_path / "documents")
+    digest = "sha256:" + "0" * 64
+    documents.put(b"signed once", digest=digest)
+    told = subprocess.run(
+        [sys.executable, "-c", FULL_DOCUMENTS, str(tmp_path / "documents"), digest],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (told.stdout, told.stderr) == ("vault/disk-full True\n", "")
+    assert documents.get(digest) == b"signed once"
+    assert len(list((tmp_path / "documents").iterdir())) == 1
+
+
+FULL_DOCUMENTS = """
+import resource, signal, sys
+from pathlib import Path
+from ecluse.adapters.documents import DocumentFolder
+from ecluse.base.refusal import Fault
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+documents = DocumentFolder(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+try:
+    documents.put(bytes(20_000), digest=sys.argv[2])
+except Fault as fault:
+    print(fault.code, fault.retry)
+"""
 
 
 FULL = """

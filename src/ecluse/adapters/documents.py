@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 from typing import Final
 
-from ecluse.base.refusal import Refusal
+from ecluse.adapters.durable import NO_ROOM
+from ecluse.base.refusal import Fault, Refusal
 
 __all__ = ["DocumentFolder"]
 
@@ -22,16 +23,22 @@ class DocumentFolder:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def put(self, envelope: bytes, *, digest: str) -> None:
-        """See `Documents.put`. Written aside, flushed, then renamed over: an envelope only ever gains signatures."""
+        """See `Documents.put`; raises too Fault `vault/disk-full`. Written aside, flushed, then renamed over: an envelope only ever gains signatures."""
         place = self._place(digest)
         if place.exists() and len(place.read_bytes()) >= len(envelope):
             return
         partial = place.with_suffix(".partial")
-        with partial.open("wb") as file:
-            file.write(envelope)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(place)
+        try:
+            with partial.open("wb") as file:
+                file.write(envelope)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(place)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            if error.errno in NO_ROOM:
+                raise Fault("vault/disk-full", where=digest) from None
+            raise
 
     def get(self, digest: str) -> bytes:
         """See `Documents.get`."""

@@ -43,6 +43,7 @@ def tls(served: Exchange) -> ssl.SSLContext:
 
 
 async def _serve(served: Exchange, ready: Callable[[], None]) -> None:
+    keep_house(served)  # before a door opens: a restored backup serves nothing that was to be erased
     door = served.settings.https
     server = _Server(
         uvicorn.Config(
@@ -73,14 +74,14 @@ async def _serve(served: Exchange, ready: Callable[[], None]) -> None:
 
 
 async def _keep_house(served: Exchange) -> None:
-    """At the start and every minute: what may no longer be kept is erased, whether or not anybody comes in."""
+    """Every minute: what may no longer be kept is erased, whether or not anybody comes in."""
     while True:
-        await asyncio.to_thread(keep_house, served)
         await asyncio.sleep(HOUSE)
+        await asyncio.to_thread(keep_house, served)
 
 
 def keep_house(served: Exchange) -> list[str]:
-    """Uploads that were whole when the exchange stopped are finished; then each chamber is swept; the migrations erased.
+    """Each chamber is swept, then uploads that were whole when the exchange stopped are finished; the migrations erased.
 
     A chamber that fails is tried again at the next round: the others do not wait for it.
     """
@@ -88,8 +89,8 @@ def keep_house(served: Exchange) -> list[str]:
     for name in served.chambers():
         with suppress(Refusal, Fault):
             intake = served.intake(name)
-            intake.settle()
             erased += keep(served.chamber(name), uploads=intake.uploads, by="exchange")
+            intake.settle()
     return erased
 
 

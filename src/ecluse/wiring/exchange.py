@@ -13,6 +13,7 @@
     address = "127.0.0.1"
     port = 2222
 
+Past one machine, `[postgresql]` and `[objects]` name where ledgers and parcels lie (`stores`).
 There is no field for a key that opens a parcel, none for a plain-text door, and none that weakens. The folder:
 
     accounts.sqlite  secret.key  tls/  ssh/       people and credentials; what signs cookies, speaks TLS and SSH
@@ -32,9 +33,7 @@ from typing import Any, Final
 from ecluse.adapters.clock import SystemClock
 from ecluse.adapters.documents import DocumentFolder
 from ecluse.adapters.private import log_key
-from ecluse.adapters.records import SqliteRecords
 from ecluse.adapters.uploads import DiskUploads
-from ecluse.adapters.vaults import DiskVault
 from ecluse.base.refusal import Refusal
 from ecluse.base.words import LANGUAGES
 from ecluse.passage.arrivals import Arrivals
@@ -43,6 +42,7 @@ from ecluse.passage.intake import Intake
 from ecluse.proof.keys import SigningKey
 from ecluse.proof.ledger import Ledger
 from ecluse.terms.instruction.naming import EEA
+from ecluse.wiring.stores import ObjectStore, PostgresStore, custody_of, records_of
 
 __all__ = ["FILE", "Exchange", "ExchangeSettings", "HttpsDoor", "SftpDoor", "read_exchange", "write_exchange"]
 
@@ -80,9 +80,13 @@ class ExchangeSettings:
     language: str = "fr"
     https: HttpsDoor = field(default_factory=HttpsDoor)
     sftp: SftpDoor = field(default_factory=SftpDoor)
+    postgresql: PostgresStore | None = None
+    objects: ObjectStore | None = None
 
 
 _TABLES: Final[Mapping[str, type]] = {"https": HttpsDoor, "sftp": SftpDoor}
+_ELSEWHERE: Final[Mapping[str, type]] = {"postgresql": PostgresStore, "objects": ObjectStore}
+"""Tables of an exchange past one machine: without them all is in its folder (`stores`)."""
 
 
 def read_exchange(home: Path) -> ExchangeSettings:
@@ -96,7 +100,7 @@ def read_exchange(home: Path) -> ExchangeSettings:
         raise Refusal("settings/malformed", where=FILE, got="not TOML") from None
     if mistakes := [*_mistakes(told, ExchangeSettings), *_wrong(told)]:
         raise Refusal("settings/malformed", where=FILE, got="; ".join(mistakes))
-    tables = {name: kind(**told[name]) for name, kind in _TABLES.items() if name in told}
+    tables = {name: kind(**told[name]) for name, kind in {**_TABLES, **_ELSEWHERE}.items() if name in told}
     return ExchangeSettings(home=home.resolve(), **{**told, **tables})
 
 
@@ -154,13 +158,15 @@ class Exchange:
             raise Refusal("chamber/unknown")
         if name not in self._open:
             key = log_key(folder)
-            records = SqliteRecords(folder / "ledger.sqlite")
+            settings = self.settings
+            custody = custody_of(settings.objects, home=settings.home, chamber=name)
+            records = records_of(settings.postgresql, home=settings.home, chamber=name)
             self._open[name] = Chamber(
                 name=name,
                 clock=self.clock,
-                ledger=Ledger(records, origin=f"{self.settings.name}/{name}", key=key),
+                ledger=Ledger(records, origin=f"{settings.name}/{name}", key=key),
                 documents=DocumentFolder(folder / "documents"),
-                custody=DiskVault(folder / "custody"),
+                custody=custody,
             )
         return self._open[name]
 
@@ -176,11 +182,12 @@ def _mistakes(told: Mapping[str, Any], kind: type, inside: str = "") -> list[str
     """Keys that are not known, lack or have another type, each by its full name."""
     known = {each.name: each for each in fields(kind) if each.name != "home"}
     mistakes = [f"unknown key {inside}{key}" for key in told if key not in known]
+    tables = {**_TABLES, **{name: kind for name, kind in _ELSEWHERE.items() if name in told}}
     for name, each in known.items():
-        if name in _TABLES and not inside:
+        if name in tables and not inside:
             table = told.get(name, {})
             mistakes += (
-                _mistakes(table, _TABLES[name], f"{name}.")
+                _mistakes(table, tables[name], f"{name}.")
                 if isinstance(table, dict)
                 else [f"[{name}] is not a table"]
             )

@@ -22,6 +22,7 @@ from cryptography.x509.oid import NameOID
 from ecluse.base.refusal import Refusal
 from ecluse.proof.ledger import MOST_DRIFT
 from ecluse.wiring.exchange import Exchange, ExchangeSettings
+from ecluse.wiring.stores import unfit
 
 __all__ = ["certificate_fingerprint", "check_start", "make_certificate", "unsafe"]
 
@@ -57,6 +58,7 @@ def unsafe(served: Exchange, *, at: datetime) -> Iterator[str]:
             last = entry
         if last is not None and last.time - at > MOST_DRIFT:
             yield f"the clock is behind the ledger of {chamber} ({last.time.isoformat()})"
+        yield from unfit(settings.objects, served.chamber(chamber), language=settings.language)
 
 
 def make_certificate(settings: ExchangeSettings, *, at: datetime) -> None:
