@@ -15,6 +15,7 @@ from typing import Any, Final
 from ecluse.inspection.evidence import verify_bundle
 from ecluse.passage.acts import (
     AGREEMENT_SIGNED,
+    CODE_MAP_SIGNED,
     CODES_SIGNED,
     INSTRUCTION_REVOKED,
     INSTRUCTION_SIGNED,
@@ -130,6 +131,26 @@ class Told:
         self.note(CODES_SIGNED, by=BIOLOGIST.id, subject="codes", document=classified)
         return classified
 
+    def sign_code_map(self, code: str = "NA", *, signers: Iterable[str] = (BIOLOGIST.id,)) -> str:
+        """A code map comes into force; its digest."""
+        text = f"""[code-map]
+version = 1
+catalogues = []
+[[code]]
+system = "test"
+code = "{code}"
+[code.decision]
+target = "2951-2"
+by = "{BIOLOGIST.id}"
+why = "molaire"
+[[code]]
+system = "test"
+code = "K"
+"""
+        mapped = self.keep("code-map", text.encode(), *signers)
+        self.note(CODE_MAP_SIGNED, by=BIOLOGIST.id, subject="code-map", document=mapped)
+        return mapped
+
     def sign_instruction(
         self, *, agreement: str, codes: str, certificate: str, signers: Iterable[str] = (BIOLOGIST.id,),
         replace: Mapping[str, str] | None = None, noted: bool = True, supersedes: str = "", **body: Any,
@@ -199,11 +220,11 @@ class Told:
         self.note(Act.DEPOSIT.value, subject=name, **{"manifest": self.latest[name], "octets": 1, **body})
         self.note(Act.HAND_OVER.value, subject=name, **{"manifest": self.latest[name], **body})
 
-    def load(self, name: str = "m-1") -> None:
+    def load(self, name: str = "m-1", **body: Any) -> None:
         """Gate 2 opens and closes; loaded."""
         self.note(Act.OPEN_TARGET.value, subject=name)
         self.note(Act.CLOSE_TARGET.value, subject=name)
-        self.note(Act.LOAD.value, subject=name, written=9, rejected={})
+        self.note(Act.LOAD.value, subject=name, written=9, rejected={}, **body)
 
     def reconcile(
         self,
@@ -275,13 +296,13 @@ class Told:
         codes = self.sign_codes()
         self.sign_instruction(agreement=agreement, codes=codes, certificate=certificate, **changes)
 
-    def passage(self, name: str = "m-1") -> None:
-        """One run, from drafting to certificate."""
+    def passage(self, name: str = "m-1", *, loaded_with: str = "") -> None:
+        """One run, from drafting to certificate; `loaded_with`: a code map."""
         self.begin(name)
         self.read(name)
         self.extract(name)
         self.hand_over(name)
-        self.load(name)
+        self.load(name, **({"code_map": loaded_with} if loaded_with else {}))
         self.accept(self.reconcile(name), name)
         self.destroy(name)
         self.erase(name)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ecluse.passage.migration import Act
+from ecluse.passage.signing import sign
 from ecluse.terms.instruction import Instruction
 from ecluse.terms.mapping import parse_mapping
 from ecluse.terms.vocabulary import vocabulary
@@ -14,6 +16,24 @@ from ecluse.wiring.formats import FORMATS, shipped_mapping
 from tests.workspaces import Laboratory, start
 
 MAPPINGS = {"csv": "records", "xlsx": "records", "parquet": "records", "fhir-bulk": "fhir-r4"}
+MAP = """[code-map]
+version = 1
+catalogues = []
+[[code]]
+system = "test"
+code = "NA"
+unit = "mmol/L"
+[code.decision]
+target = "2951-2"
+by = "p-7f3a"
+why = "concentration molaire"
+"""
+CODED = {
+    "hl7v2": (b"^^2951-2^^LN|", b"|NA^"),
+    "cda": (b'<translation code="2951-2"', b'<code code="NA"'),
+    "fhir-bulk": (b'"code":"2951-2"', b'"code":"NA"'),
+}
+"""What stands beside a result of the mapped code where a format has a place for it, and the local code itself."""
 WRITTEN = sorted(name for name, known in FORMATS.items() if known.written)
 
 
@@ -46,7 +66,18 @@ def test_a_base_becomes_files_and_every_value_is_read_back(form: str, tmp_path: 
     """Nothing unexplained in any format, whether the old system wrote a blank as an empty text or as nothing."""
     ready = ToFiles(tmp_path, form).ready()
     name, by = start(ready), ready.cast.ids["engineer"]
+    who, key = ready.cast.ids["biologist"], ready.cast.keys["biologist"]
+    digest, _ = sign(ready.source, "code-map", MAP.encode(), by=who, key=key)
     ready.course.run(name, by=by)
     result = ready.course.reconcile(name, by=by)
     assert (result.unexplained, result.failed) == (0, ())
     assert sum(kind.loaded for kind in result.kinds) > 300
+    assert ready.target.bodies(Act.LOAD.value, subject=name)[-1]["code_map"] == digest
+    if form in CODED:
+        written = b"".join(
+            file.read_bytes()
+            for file in (tmp_path / "files").rglob("*.*")
+            if file.is_file() and b"SQLite" not in file.read_bytes()[:16]
+        )
+        chosen, local = CODED[form]
+        assert written.count(chosen) == written.count(local) > 0

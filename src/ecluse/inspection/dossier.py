@@ -16,7 +16,8 @@ from ecluse.base.refusal import Refusal
 from ecluse.passage.acts import INSTRUCTION_SIGNED, KEY_DESTROYED, KEY_RESURRECTED
 from ecluse.passage.migration import Act, Migration
 from ecluse.passage.parcel import Manifest
-from ecluse.people.person import Person
+from ecluse.people.person import Person, may
+from ecluse.people.role import Permission
 from ecluse.proof.bundle import Bundle
 from ecluse.proof.canonical import Json, strict_json
 from ecluse.proof.entry import fields_of
@@ -29,6 +30,7 @@ from ecluse.terms import agreement as agreements
 from ecluse.terms import codes
 from ecluse.terms import instruction as instructions
 from ecluse.terms.agreement import Agreement
+from ecluse.terms.document import read
 from ecluse.terms.instruction import Instruction
 from ecluse.terms.vocabulary import vocabulary
 
@@ -203,6 +205,10 @@ class Dossier:
         """How many codes a classification signed by a biologist holds. Raises Refusal `sign/...`, `codes/...`."""
         return self._once(("codes", digest), partial(self._codes, digest, at))
 
+    def code_map(self, digest: str, *, at: datetime) -> int:
+        """How many decisions a code map signed by one who may holds. Raises Refusal `sign/...`, `codes/map-not-signed`, `document/...`."""
+        return self._once(("code-map", digest), partial(self._code_map, digest, at))
+
     def _instruction(self, digest: str) -> tuple[Instruction, tuple[Person, ...]]:
         signed = self.signed_at(INSTRUCTION_SIGNED, digest)
         at = signed.time if signed else self.last
@@ -218,6 +224,13 @@ class Dossier:
     def _codes(self, digest: str, at: datetime) -> int:
         verified, people = self.signed(digest, type="codes", at=at)
         return len(codes.parse(verified.payload, vocabulary=vocabulary(), signers=people).lines)
+
+    def _code_map(self, digest: str, at: datetime) -> int:
+        verified, people = self.signed(digest, type="code-map", at=at)
+        if not any(may(person, Permission.SIGN_CODES) for person in people):
+            raise Refusal("codes/map-not-signed")
+        lines = read(verified.payload, where="codes").tables("code")
+        return sum(line.has("decision") for line in lines)
 
     def _once(self, key: object, make: Callable[[], _T]) -> _T:
         """What `make` gave the first time: documents are read once, however many runs rest on them."""

@@ -26,6 +26,7 @@ STEPS: Final[tuple[tuple[str, Callable[[Dossier], Said]], ...]] = (
     ("order", tracing.check_order),
     ("instruction", warrant.check_instruction),
     ("codes", warrant.check_codes),
+    ("code map", warrant.check_code_map),
     ("recipient", warrant.check_recipient),
     ("extraction", tracing.check_extraction),
     ("hand-over", tracing.check_hand_over),

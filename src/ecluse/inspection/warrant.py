@@ -17,6 +17,7 @@ from ecluse.inspection.dossier import RUNS, Dossier, Noted, Run
 from ecluse.passage import acts
 from ecluse.passage.acts import (
     AGREEMENT_SIGNED,
+    CODE_MAP_SIGNED,
     CODES_SIGNED,
     INSTRUCTION_REVOKED,
     INSTRUCTION_SIGNED,
@@ -36,6 +37,7 @@ from ecluse.terms.vocabulary import vocabulary
 
 __all__ = [
     "check_agreement",
+    "check_code_map",
     "check_codes",
     "check_documents",
     "check_instruction",
@@ -148,6 +150,27 @@ def check_codes(dossier: Dossier) -> Said:
     for run in dossier.runs(Act.INSTRUCT.value):
         dossier.in_force(run.noted, act=CODES_SIGNED, digest=run.ordered.codes, what="codes")
     return _said("codes_signed", len(signed))
+
+
+def check_code_map(dossier: Dossier) -> Said:
+    """Each code map is signed by one who may, and each loading that wrote its codes names the one signed last before its gate opened."""
+    decisions = loads = signed = 0
+    last: str | None = ""  # None: forgotten, and so not judged
+    opened: dict[str, str | None] = {}
+    for noted in dossier.noted:
+        if noted.act == Act.OPEN_TARGET.value:
+            opened[noted.subject] = last
+        elif noted.act == CODE_MAP_SIGNED:
+            last = None if noted.body is None else noted.text("document")
+            if last is not None:
+                decisions += dossier.code_map(last, at=noted.time)
+                signed += 1
+        elif noted.act == Act.LOAD.value and noted.body is not None and "code_map" in noted.body:
+            named = noted.text("code_map")
+            if opened.get(noted.subject, "") not in (None, named):
+                raise Refusal("bundle/not-in-force", seq=noted.seq, what="code-map", where=named)
+            loads += 1
+    return _said("code_map_held", signed, decisions=decisions, loads=loads)
 
 
 def check_recipient(dossier: Dossier) -> Said:

@@ -123,13 +123,15 @@ def load(
     target: Target,
     before: Mapping[str, Tally] | None,
     mapping: SystemMapping,
+    code_map: str = "",
     progress: Progress = quiet,
 ) -> int:
     """Open gate 2, write every part, close gate 2; the records written now. Called again, it goes on where it was.
 
     What was authorised when the parcel was taken must be so when the gate opens: reading what the target held before may have taken hours.
 
-    `before`: what the target held when the gate first opened, kept sealed; None when it is known already.
+    `before`: what the target held when the gate first opened, kept sealed; None when it is known already. `code_map`: the digest of the code map
+    whose codings the target writes, "" for none.
     """
     check_may(site.known(by).person, Permission.LOAD)
     name = received.name
@@ -157,7 +159,7 @@ def load(
         Act.LOAD.value,
         by=by,
         subject=name,
-        body={"written": written, "rejected": {k: len(v) for k, v in lost.items()}},
+        body={"written": written, "rejected": {k: len(v) for k, v in lost.items()}, **_coded(code_map)},
     )
     return written
 
@@ -194,7 +196,7 @@ def roll_back(
 
 
 def replay_rejects(
-    site: Site, received: Received, *, by: str, target: Target, mapping: SystemMapping
+    site: Site, received: Received, *, by: str, target: Target, mapping: SystemMapping, code_map: str = ""
 ) -> Replayed:
     """Open gate 2 again and try the rejected rows once more, their cause being mended; then reconcile again."""
     check_may(site.known(by).person, Permission.LOAD)
@@ -212,7 +214,12 @@ def replay_rejects(
             loader, site.rejects, rejects_key(name), to=identity.recipient(), identities=[identity]
         )
         publish(target)
-    site.record(Act.LOAD.value, by=by, subject=name, body={"written": result.written, "left": result.left})
+    site.record(
+        Act.LOAD.value,
+        by=by,
+        subject=name,
+        body={"written": result.written, "left": result.left, **_coded(code_map)},
+    )
     return result
 
 
@@ -312,6 +319,11 @@ def to_accept(site: Site, name: str) -> str:
             "reconcile/unexplained", got=last["unexplained"], checks=", ".join(last["failed"]) or "-"
         )
     return str(last["document"])
+
+
+def _coded(code_map: str) -> dict[str, str]:
+    """What a loading's entry says of its codings: nothing where there were none."""
+    return {"code_map": code_map} if code_map else {}
 
 
 def _was_loaded(site: Site, name: str) -> bool:

@@ -139,31 +139,38 @@ class Course:
         received = self.received(name)
         known = bool(received.statement.since) or self._opened(name, "target")
         before = None if known else {kind: side.sums for kind, side in self._held(received).items()}
-        with closing(self.coded_target()) as target:
+        with self.coded_target() as (target, code_map):
             return inbound.load(
                 self.target, received, by=by, target=target, before=before, mapping=mapping_of(self.settings.target),
-                progress=progress,
+                code_map=code_map, progress=progress,
             )  # fmt: skip
 
-    def coded_target(self) -> Target:
-        """The target, given the code map in force if it can write codings beside local codes. Raises Refusal `sign/...`, `codes/...`."""
-        target = self.target_system()
-        if isinstance(target, Coded) and (known := code_map_in_force(self.target)) is not None:
-            target.use_code_map(known)
-        return target
+    @contextmanager
+    def coded_target(self) -> Iterator[tuple[Target, str]]:
+        """The target, and the digest of the code map in force, given to it, if it can write codings beside local codes; else "".
+
+        Raises Refusal `sign/...`, `codes/...`.
+        """
+        with closing(self.target_system()) as target:
+            known = code_map_in_force(self.target) if isinstance(target, Coded) else None
+            if isinstance(target, Coded) and known is not None:
+                target.use_code_map(known)
+            yield target, known.digest if known else ""
 
     def replay(self, name: str, *, by: str) -> Replayed:
         """Rejected rows tried again."""
         received = self.received(name)
         mapping = mapping_of(self.settings.target)
-        with alone_in(self.settings.target.site), closing(self.coded_target()) as target:
-            return inbound.replay_rejects(self.target, received, by=by, target=target, mapping=mapping)
+        with alone_in(self.settings.target.site), self.coded_target() as (target, code_map):
+            return inbound.replay_rejects(
+                self.target, received, by=by, target=target, mapping=mapping, code_map=code_map
+            )
 
     def roll_back(self, name: str, *, by: str, to: int) -> int:
         """Every batch of parts after `to` taken out of the target; records removed."""
         received = self.received(name)
         mapping = mapping_of(self.settings.target)
-        with alone_in(self.settings.target.site), closing(self.target_system()) as target:
+        with alone_in(self.settings.target.site), self.coded_target() as (target, _):
             return inbound.roll_back(self.target, received, by=by, target=target, mapping=mapping, to=to)
 
     def reconcile(self, name: str, *, by: str) -> Reconciliation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -247,3 +248,14 @@ def test_an_instant_is_written_with_the_offset_of_its_day() -> None:
         for row in rows(written(Case(request=odd, patient=base.patient)), "request")
         for name, value in row.items()
     }["time"] == "hier"
+
+
+def test_a_code_that_a_map_chose_is_a_translation_of_the_local_one() -> None:
+    """The local code stays the code; LOINC stands in it as a translation, and nothing that is read back changes."""
+    base = case()
+    (first, *_) = base.results
+    octets = written(replace(base, codings={("result", str(first["id"])): ("loinc", "14749-6")}))
+    (found,) = etree.fromstring(octets).iter(f"{V3}translation")
+    assert (found.get("code"), found.get("codeSystem")) == ("14749-6", "2.16.840.1.113883.6.1")
+    assert found.getparent().get("code") == first["code"]
+    assert facts(octets) == facts(written(base))

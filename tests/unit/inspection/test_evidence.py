@@ -37,7 +37,9 @@ def extracted(**changes: object) -> Told:
 
 def test_an_honest_passage_holds() -> None:
     """Every step of an honest passage is OK, numbered in one sequence, and says in both languages how many things it examined."""
-    judged = verify_bundle(bundle_of(whole().bundle()), trust=whole().trust())
+    told = terms()
+    told.passage(loaded_with=told.sign_code_map())
+    judged = verify_bundle(bundle_of(told.bundle()), trust=told.trust())
     assert [(step.number, step.name, step.outcome) for step in judged] == [
         (number, name, OK) for number, name in enumerate(steps(), start=1)
     ]
@@ -384,6 +386,32 @@ def test_codes_are_a_biologist_s() -> None:
     )
     late.begin()
     assert late.judged()["codes"] == "bundle/not-in-force"
+
+
+def test_a_code_map_is_signed_and_in_force_when_records_are_loaded() -> None:
+    """A map that nobody who may signed is KO, and so is a loading that names another one than the last signed before its gate opened."""
+    told = terms()
+    assert told.judged()["code map"] == "SKIPPED"
+    told.sign_code_map(signers=(ENGINEER.id,))
+    assert told.judged()["code map"] == "codes/map-not-signed"
+    told = terms()
+    first = told.sign_code_map()
+    told.load(code_map=first)
+    told.load()
+    assert told.judged()["code map"] == "OK"
+    late = terms()
+    first, last = late.sign_code_map(), late.sign_code_map("K2")
+    late.load(code_map=first)
+    assert late.judged()["code map"] == "bundle/not-in-force"
+    gone = terms()
+    seq = gone.ledger.size
+    gone.load(code_map=gone.sign_code_map())
+    gone.ledger.forget(seq)
+    assert gone.judged()["code map"] == "SKIPPED"
+    late = terms()
+    late.load(code_map=last)
+    late.sign_code_map("K2")
+    assert late.judged()["code map"] == "bundle/not-in-force"
 
 
 def test_the_recipient_is_compared_first() -> None:

@@ -119,7 +119,8 @@ def test_a_target_that_can_write_codings_is_given_the_map(tmp_path: Path) -> Non
     """A load gives the map in force to a target that says it can use one, to no other, and gives none while none is signed."""
     ready = laboratory(tmp_path / "lab", patients=10)[1]
     plain, coded = MemoryTarget(Catalogue("memory", {})), CodedTarget()
-    assert replace(ready.course, target_system=lambda: coded).coded_target() is coded
+    with replace(ready.course, target_system=lambda: coded).coded_target() as (given, digest):
+        assert (given, digest) == (coded, "")
     assert coded.given == []
     sign(
         ready.source,
@@ -128,6 +129,9 @@ def test_a_target_that_can_write_codings_is_given_the_map(tmp_path: Path) -> Non
         by=ready.cast.ids["biologist"],
         key=ready.cast.keys["biologist"],
     )
-    assert replace(ready.course, target_system=lambda: coded).coded_target() is coded
+    with replace(ready.course, target_system=lambda: coded).coded_target() as (given, digest):
+        assert given is coded
+        assert digest == code_map_in_force(ready.target).digest  # type: ignore[union-attr]
     assert [known.targets for known in coded.given] == [{("test", "CREA", "mg/L"): ("loinc", "2160-0")}]
-    assert replace(ready.course, target_system=lambda: plain).coded_target() is plain
+    with replace(ready.course, target_system=lambda: plain).coded_target() as (given, digest):
+        assert (given, digest) == (plain, "")

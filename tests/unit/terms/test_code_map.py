@@ -8,6 +8,7 @@ from ecluse.base.refusal import Refusal
 from ecluse.base.words import LANGUAGES
 from ecluse.terms.code_map import (
     NONE,
+    CodeMap,
     Decision,
     Draft,
     Likelihood,
@@ -394,3 +395,20 @@ def test_a_document_that_says_less_or_more_is_refused(text: str, code: str) -> N
     with pytest.raises(Refusal) as caught:
         read_draft(text.encode())
     assert caught.value.code == code
+
+
+def test_what_was_chosen_is_found_by_the_record_s_own_code_and_unit() -> None:
+    """A result is known by its code in its unit, an invoice line by its act; what has no local code, or says none, has nothing beside it."""
+    known = CodeMap(
+        {
+            ("test", "NA", "mmol/L"): ("loinc", "2951-2"),
+            ("test", "HT", ""): ("loinc", "4544-3"),
+            ("act", "552", ""): ("nabm", "0552"),
+        }
+    )
+    assert known.of("result", {"code": "NA", "unit": "mmol/L"}) == ("loinc", "2951-2")
+    assert known.of("result", {"code": "HT", "unit": None}) == ("loinc", "4544-3")
+    assert known.of("result", {"code": "NA", "unit": "g/L"}) is None
+    assert known.of("invoice", {"act": "552"}) == ("nabm", "0552")
+    assert known.of("invoice", {"id": "F1"}) is None
+    assert known.of("patient", {"id": "12"}) is None

@@ -19,6 +19,7 @@ from ecluse.people.person import Person, may
 from ecluse.people.role import Permission
 from ecluse.terms.code_map.propose import LISTS, Likelihood, LocalTest, Proposal, Reason
 from ecluse.terms.code_map.targets import NOTICE, System, well_formed
+from ecluse.terms.codes import SYSTEMS
 from ecluse.terms.document import DIGEST, Table, digest_of, quoted, read
 from ecluse.terms.writing import comment, entry
 
@@ -108,6 +109,15 @@ class CodeMap:
     def coding(self, system: str, code: str, unit: str | None = None) -> tuple[System, str] | None:
         """The list and code chosen for a local code in this unit; None where nobody decided, or where no code is right."""
         return self.targets.get((system, code, unit or ""))
+
+    def of(self, kind: str, record: Mapping[str, object]) -> tuple[System, str] | None:
+        """What was chosen for a record's own code in its unit; None where its kind has no local code, too."""
+        for path, system in SYSTEMS.items():
+            classified, _, name = path.partition(".")
+            if kind == classified and record.get(name):
+                unit = record.get("unit")
+                return self.coding(system, str(record[name]), None if unit is None else str(unit))
+        return None
 
 
 def reason(said: Reason, language: str) -> str:

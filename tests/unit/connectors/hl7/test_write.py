@@ -176,3 +176,23 @@ def test_only_ours_overrules() -> None:
     assert back(text)["result", "R1"]["version"] == "3"
     foreign = back(text.replace("|ECLUSE|", "|AUTRE|", 1))
     assert all("version" not in row for row in foreign.values())
+
+
+def test_a_code_that_a_map_chose_stands_beside_the_local_one() -> None:
+    """LOINC and NABM are alternate identifiers with their list (CWE 4 and 6), the local code stays first, and what is read back is unchanged."""
+    bare: Row = {"id": "R2", "request": "D1", "code": "SPE", "value": "net", "status": "validated"}
+    bill: Row = {"id": "F1", "request": "D1", "act": "0552", "quantity": "1"}
+    codings = {
+        ("result", "R1"): ("loinc", "14749-6"),
+        ("result", "R2"): ("loinc", "2160-0"),
+        ("invoice", "F1"): ("nabm", "0552"),
+    }
+    plain_case = Case(REQUEST, PATIENT, DOCTOR, results=[RESULT, bare], invoices=[bill])
+    text = only(Case(REQUEST, PATIENT, DOCTOR, results=[RESULT, bare], invoices=[bill], codings=codings))
+    assert [obx.split("|")[3] for obx in segments(text, "OBX")] == [
+        "GLU^GLUCOSE^^14749-6^^LN",
+        "SPE^^^2160-0^^LN",
+    ]
+    assert [ft1.split("|")[7] for ft1 in segments(text, "FT1")] == ["0552^^^0552^^99NABM"]
+    assert back(text) == back(only(plain_case))
+    assert segments(text, "ZEX") == segments(only(plain_case), "ZEX")

@@ -60,7 +60,7 @@ def add_id(parent: Element, root: str, extension: str | None) -> Element:
     )
 
 
-def loinc(parent: Element, code: str, label: str, *, name: str = "code") -> Element:
+def loinc(parent: Element, code: str, label: str | None, *, name: str = "code") -> Element:
     """A code of LOINC."""
     return add(parent, name, code=code, codeSystem=LOINC, codeSystemName="LOINC", displayName=label)
 

@@ -51,7 +51,7 @@ def _results(section: Element, case: Case, zone: ZoneInfo) -> None:
     for row in case.specimens:
         _specimen(_related(act), row, zone)
     for row in case.results:
-        _result(_related(act), row, zone)
+        _result(_related(act), row, zone, case.coding("result", row))
     for row in case.isolates:
         _isolate(_related(act), row, case)
 
@@ -106,9 +106,13 @@ def _specimen(parent: Element, row: Row, zone: ZoneInfo) -> None:
         add(act, "effectiveTime", value=moment)
 
 
-def _result(parent: Element, row: Row, zone: ZoneInfo) -> None:
+def _result(parent: Element, row: Row, zone: ZoneInfo, chosen: tuple[str, str] | None) -> None:
     observation = _observation(parent, "result", row)
-    coded(observation, "code", said(row, "code"), said(row, "label"))
+    code = coded(observation, "code", said(row, "code"), said(row, "label"))
+    if (
+        chosen is not None
+    ):  # the local code stays the code: the other says the same in a table of its own (CDA R2, CE)
+        loinc(code, chosen[1], None, name="translation")
     if status := said(row, "status"):
         add(observation, "statusCode", code=status if status in _STATUS else "completed")
     _value(observation, said(row, "value"), said(row, "unit"))

@@ -6,6 +6,7 @@ Decides which rows have one: those of a classified field whose code, in their un
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from ecluse.adapters.connectors.fhir.elements import Row
 from ecluse.terms.code_map import CodeMap
@@ -13,13 +14,13 @@ from ecluse.terms.codes import SYSTEMS
 
 __all__ = ["tell_codings"]
 
+_KINDS: Final = frozenset(path.partition(".")[0] for path in SYSTEMS)
+
 
 def tell_codings(kind: str, rows: Sequence[Row], known: CodeMap) -> None:
     """Put the mapped code beside each row, as its context `_coding`; a map that maps nothing adds nothing."""
     if not known.targets:
         return
-    for path, system in SYSTEMS.items():
-        classified, _, name = path.partition(".")
-        for row in rows if kind == classified else ():
-            chosen = known.coding(system, row.get(name) or "", row.get("unit"))
-            row["_coding"] = chosen[1] if chosen else None
+    for row in rows if kind in _KINDS else ():
+        chosen = known.of(kind, row)
+        row["_coding"] = chosen[1] if chosen else None

@@ -75,7 +75,11 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A request with all that stands below it, as a format writes it. `patient` and `prescriber` are {} where there is none."""
+    """A request with all that stands below it, as a format writes it. `patient` and `prescriber` are {} where there is none.
+
+    `codings`: beside a record's own code, by (kind, id), the list ("loinc", "nabm") and the code that a signed code map chose for it. A format
+    that has a place for a second code writes it there; no format reads it back.
+    """
 
     request: Row
     patient: Row = field(default_factory=dict)
@@ -86,6 +90,11 @@ class Case:
     susceptibilities: Sequence[Row] = ()
     documents: Sequence[Row] = ()
     invoices: Sequence[Row] = ()
+    codings: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+
+    def coding(self, kind: str, row: Row) -> tuple[str, str] | None:
+        """The list and the code chosen for this record, if any was."""
+        return self.codings.get((kind, str(row.get("id"))))
 
 
 class Written(NamedTuple):

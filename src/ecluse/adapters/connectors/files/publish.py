@@ -22,6 +22,7 @@ from ecluse.adapters.connectors.files.register import quoted
 from ecluse.adapters.durable import to_disk
 from ecluse.base.refusal import Fault
 from ecluse.terms.catalogue import Catalogue
+from ecluse.terms.code_map import CodeMap
 
 # ruff: noqa: S608 - the only names pasted into a statement are the catalogue's, quoted
 
@@ -36,16 +37,22 @@ _BELOW: Final = {
     "invoice": "invoices",
 }  # fmt: skip
 _PEOPLE: Final = ("patient", "prescriber")
+_NO_MAP: Final = CodeMap({})
 
 
-def publish(folder: Path, fmt: Format, connection: sqlite3.Connection, tables: Catalogue) -> None:
-    """Put files of everything in the register in the place of those there were. Raises Fault `target/disk-full`, `target/failed`."""
+def publish(
+    folder: Path, fmt: Format, connection: sqlite3.Connection, tables: Catalogue, known: CodeMap = _NO_MAP
+) -> None:
+    """Put files of everything in the register in the place of those there were; beside local codes, those that `known` chose.
+
+    Raises Fault `target/disk-full`, `target/failed`.
+    """
     new, old, place = folder / _NEW, folder / _OLD, folder / MESSAGES
     try:
         for left in (new, old):  # of a publication that was killed
             shutil.rmtree(left, ignore_errors=True)
         new.mkdir(mode=0o700)
-        for file in fmt.write(cases(connection, tables), alone(connection, tables)):
+        for file in fmt.write(cases(connection, tables, known), alone(connection, tables)):
             _put(new, file)
         to_disk(new)
         if place.exists():
@@ -59,8 +66,8 @@ def publish(folder: Path, fmt: Format, connection: sqlite3.Connection, tables: C
         raise Fault("target/failed", where=MESSAGES, got=errno.errorcode.get(error.errno or 0, "OSError")) from None  # fmt: skip
 
 
-def cases(connection: sqlite3.Connection, tables: Catalogue) -> Iterator[Case]:
-    """Every request with all that stands below it, by the requests' ids."""
+def cases(connection: sqlite3.Connection, tables: Catalogue, known: CodeMap = _NO_MAP) -> Iterator[Case]:
+    """Every request with all that stands below it, by the requests' ids, and what `known` chose for their codes."""
     if "request" not in tables.tables:
         return
     below = {
@@ -74,7 +81,13 @@ def cases(connection: sqlite3.Connection, tables: Catalogue) -> Iterator[Case]:
             for name in _PEOPLE
         }
         under = {_BELOW[kind]: rows.of(str(request["id"])) for kind, rows in below.items()}
-        yield Case(request=request, **people, **under)  # type: ignore[arg-type]
+        codings = {
+            (kind, str(row["id"])): chosen
+            for kind in _BELOW
+            for row in under.get(_BELOW[kind], ())
+            if known.targets and (chosen := known.of(kind, row)) is not None
+        }
+        yield Case(request=request, codings=codings, **people, **under)  # type: ignore[arg-type]
 
 
 def alone(connection: sqlite3.Connection, tables: Catalogue) -> Iterator[tuple[str, Row]]:

@@ -30,6 +30,7 @@ from ecluse.adapters.connectors.sql.write_sqlite import SqliteTarget
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage.load import Mark, RowsRefused, TableRows
 from ecluse.terms.catalogue import Catalogue
+from ecluse.terms.code_map import CodeMap
 
 # ruff: noqa: S608 - the only names pasted into a statement are the catalogue's, quoted
 
@@ -66,6 +67,11 @@ class FilesTarget(SqliteTarget):
             create_register(path, self._tables, self._told())
         super().__init__(Address("sqlite", path=path / REGISTER))
         self._open, self._settled = True, False
+        self._code_map = CodeMap({})
+
+    def use_code_map(self, known: CodeMap) -> None:
+        """See `passage.code_map.Coded`: it is for the files published from now on, whole, whatever stood in the older ones."""
+        self._code_map = known
 
     def close(self) -> None:
         """Publish what is not yet published, and let go of the register; once all is settled, it is removed."""
@@ -84,7 +90,7 @@ class FilesTarget(SqliteTarget):
         """The files show all that is in the register; nothing is done where they do. Raises Fault `target/disk-full`, `target/failed`."""
         ((written, done),) = self._connection.execute(f"SELECT written, published FROM {STATE}")
         if written != done:
-            publish(self._path, self._fmt, self._connection, self._tables)
+            publish(self._path, self._fmt, self._connection, self._tables, self._code_map)
             self._connection.execute(f"UPDATE {STATE} SET published = ?", (written,))
 
     def write(self, tables: Sequence[TableRows], *, mark: Mark, replace: bool = False) -> None:

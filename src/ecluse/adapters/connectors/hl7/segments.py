@@ -29,6 +29,11 @@ _ENCAPSULATED: Final = {
     "text/plain": ("TEXT", "PLAIN"), "image/jpeg": ("IM", "JPEG"), "image/png": ("IM", "PNG"), "image/tiff": ("IM", "TIFF"),
 }  # fmt: skip
 
+Coding = tuple[str, str] | None
+"""A list ("loinc", "nabm") and a code of it."""
+_LISTS: Final = {"loinc": "LN", "nabm": "99NABM"}
+"""Table 0396: LN is LOINC; a national list that it does not name is 99 and its name."""
+
 
 def said(value: str | bytes | None) -> str:
     """A text as one part of a field."""
@@ -40,6 +45,14 @@ def said(value: str | bytes | None) -> str:
 def parts(*values: str | bytes | None) -> str:
     """A field of components."""
     return "^".join(said(it) for it in values).rstrip("^")
+
+
+def _beside(local: str, chosen: Coding) -> str:
+    """A CWE: the local code first, then the chosen one as the alternate identifier with its coding system (components 4 and 6; table 0396)."""
+    if chosen is None:
+        return local
+    system, code = chosen
+    return f"{local}{'^' * (3 - local.count('^'))}{said(code)}^^{_LISTS[system]}"
 
 
 def moment(value: str | bytes | None) -> str:
@@ -176,8 +189,8 @@ def specimen(number: int, row: Row) -> str:
 # --- observations ---------------------------------------------------------------------------------------------------------------------------
 
 
-def result(number: int, row: Row) -> str:
-    """OBX of a result."""
+def result(number: int, row: Row, chosen: Coding = None) -> str:
+    """OBX of a result; `chosen`: the code that a code map chose beside the local one."""
     value = row.get("value")
     kind = (
         "NM"
@@ -189,7 +202,7 @@ def result(number: int, row: Row) -> str:
     return segment(
         "OBX",
         {
-            1: str(number), 2: kind, 3: parts(row.get("code"), row.get("label")), 4: str(number), 5: said(value), 6: said(row.get("unit")),
+            1: str(number), 2: kind, 3: _beside(parts(row.get("code"), row.get("label")), chosen), 4: str(number), 5: said(value), 6: said(row.get("unit")),
             7: _range(row), 8: said(row.get("flag")), 11: _STATUS.get(str(row.get("status")), ""),
             16: f"^{said(row['validator'])}" if row.get("validator") else "", 19: moment(row.get("validated_at")), 21: _instance(row, INSTANCE),
         },
@@ -263,12 +276,12 @@ def document(number: int, row: Row) -> str:
     )  # fmt: skip
 
 
-def invoice(number: int, row: Row, on: str) -> str:
-    """FT1."""
+def invoice(number: int, row: Row, on: str, chosen: Coding = None) -> str:
+    """FT1; `chosen`: as for a result."""
     return segment(
         "FT1",
         {
-            1: str(number), 2: said(row.get("id")), 4: on, 6: "CG", 7: said(row.get("act")), 10: said(row.get("quantity")),
+            1: str(number), 2: said(row.get("id")), 4: on, 6: "CG", 7: _beside(said(row.get("act")), chosen), 10: said(row.get("quantity")),
             11: said(row.get("amount")), 14: said(row.get("payer")),
         },
     )  # fmt: skip

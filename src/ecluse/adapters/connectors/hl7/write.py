@@ -142,7 +142,11 @@ class _Groups:
         bare = by.pop((None, None), [])
         self._results(bare, None)
         for place, row in enumerate(case.invoices, start=1):
-            self._lines.append(segments.invoice(place, row, segments.moment(case.request.get("date"))))
+            self._lines.append(
+                segments.invoice(
+                    place, row, segments.moment(case.request.get("date")), case.coding("invoice", row)
+                )
+            )
         for (specimen, visibility), rows in by.items():
             self._order(_STUDIES)
             self._results(rows, visibility)
@@ -168,7 +172,8 @@ class _Groups:
 
     def _results(self, rows: Sequence[Row], visibility: object) -> None:
         for row in rows:
-            self._lines.append(segments.result(next(self._observations), row))
+            chosen = self._case.coding("result", row)
+            self._lines.append(segments.result(next(self._observations), row, chosen))
             self._lines += segments.notes(row.get("comment"))
         self._flags(visibility)
 
