@@ -99,6 +99,20 @@ class Intake:
         final_name(name)
         return self.uploads.found(migration, name)
 
+    def unfinished(self, migration: str) -> dict[str, int]:
+        """The unfinished uploads of a migration by name, with their octets so far."""
+        found = {name: self.uploads.found(migration, name) for name in self.uploads.names(migration)}
+        return {name: progress.size for name, progress in found.items() if progress is not None}
+
+    def kept(self, migration: str) -> dict[str, int]:
+        """The files of a migration in custody by name, with their sizes."""
+        custody, sizes = self.chamber.custody, self._moving.sizes
+        names = custody.names(migration)
+        for name in names:
+            if (migration, name) not in sizes:
+                sizes[migration, name] = size_of(custody, migration, name)
+        return {name: sizes[migration, name] for name in names}
+
     def drop(self, migration: str, name: str, *, sent: Sent) -> bool:
         """Give up an unfinished upload; whether there was one. Raises Fault `intake/busy` while it comes."""
         if self.progress(migration, name) is None:
@@ -136,14 +150,14 @@ class Intake:
             return
         if length > largest(final):
             raise Refusal("intake/too-large", where=final, got=length, expected=largest(final))
-        if final in self.chamber.custody.names(migration) and self._kept_size(migration, final) != length:
+        if self.kept(migration).get(final, length) != length:
             raise Refusal("vault/exists", where=f"{migration}/{final}")
 
     def _room(self, migration: str, name: str, size: int) -> int:
         """Octets that may still come as this upload, its own so far included. Raises Refusal `intake/quota`."""
         used = 0
         for folder in self.chamber.custody.folders():
-            used += sum(self._kept_size(folder, each) for each in self.chamber.custody.names(folder))
+            used += sum(self.kept(folder).values())
         for folder in self.uploads.folders():
             for each in self.uploads.names(folder):
                 found = None if (folder, each) == (migration, name) else self.uploads.found(folder, each)
@@ -151,12 +165,6 @@ class Intake:
         if used + size > self.quota:
             raise Refusal("intake/quota", where=name, got=used + size, expected=self.quota)
         return self.quota - used
-
-    def _kept_size(self, folder: str, name: str) -> int:
-        key = (folder, name)
-        if key not in self._moving.sizes:
-            self._moving.sizes[key] = size_of(self.chamber.custody, folder, name)
-        return self._moving.sizes[key]
 
 
 class Coming:
