@@ -85,4 +85,5 @@ def restore(
     if done.lacking:
         voice.line(voice.phrase("restore_lacking"))
         voice.table([(name,) for name in done.lacking], indent="  ")
-    voice.next("doctor")
+    after = f"serve --exchange {saved_place}" if done.kind == "exchange" else "site recover source"
+    voice.next(f"restore {backup_file} FOLDER" if dry_run else after)
