@@ -130,5 +130,6 @@ def test_unread_rows_are_kept_for_the_laboratory(tmp_path: Path) -> None:
         ("ragged", "D9;trop;de;cellules\r\n")
     ]
     told = source.statement()
+    assert {"encoding", "separator"} <= told.decided["PATIENT"].keys()
     assert told.units["row"]["unread:ragged"] == 1
     assert sum(told.units["row"].values()) == sum(len(rows) for rows in ROWS.values()) + 1

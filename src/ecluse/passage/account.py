@@ -57,6 +57,7 @@ class Account:
 
     `measured`: how many units the separators of the files say that there are, by the name of the unit, or "*" for all of them; where it was not
     counted, it holds nothing. `orphans`: records whose parent was never seen, by the field that refers to it (kind.field); `kept`, `dropped`: columns by table;
+    `decided`: of a table, what its file does not say itself and was found, by the name of the decision (encoding, separator...);
     `counted`: records that the census of the run counted, by the tables that are one kind's alone.
     """
 
@@ -69,6 +70,7 @@ class Account:
     kept: dict[str, tuple[str, ...]] = field(default_factory=dict)
     dropped: dict[str, tuple[str, ...]] = field(default_factory=dict)
     counted: dict[str, int] = field(default_factory=dict)
+    decided: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def seen(self) -> int:
@@ -129,6 +131,7 @@ class Account:
             "kept": {table: list(columns) for table, columns in sorted(self.kept.items())},
             "dropped": {table: list(columns) for table, columns in sorted(self.dropped.items())},
             "counted": dict(sorted(self.counted.items())),
+            "decided": {table: dict(sorted(made.items())) for table, made in sorted(self.decided.items())},
         }
 
     @classmethod
@@ -145,6 +148,7 @@ class Account:
                 kept={table: tuple(columns) for table, columns in content["kept"].items()},
                 dropped={table: tuple(columns) for table, columns in content["dropped"].items()},
                 counted=dict(content["counted"]),
+                decided={table: dict(made) for table, made in content.get("decided", {}).items()},
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             raise Refusal("parcel/statement-malformed") from None

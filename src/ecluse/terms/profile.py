@@ -76,12 +76,15 @@ class TableProfile:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One system. `skipped`: tables that the budget of time did not reach, said aloud."""
+    """One system. `skipped`: tables that the budget of time did not reach, said aloud. `decided`: for each table of a file, what the file does not say
+    of itself and was found (encoding, separator, head...), by the name of the decision.
+    """
 
     system: str
     dialect: str
     tables: dict[str, TableProfile] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
+    decided: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def profile_table(table: CatalogueTable, *, rows: int, sample: dict[str, Sequence[object]]) -> TableProfile:

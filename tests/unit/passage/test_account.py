@@ -31,6 +31,7 @@ ACCOUNT = Account(
     orphans={"result.request": 1},
     kept={"RESULT": ("NUMRES",)},
     dropped={"RESULT": ("VALRES",)},
+    decided={"RESULT": {"encoding": "cp1252 (letters)", "separator": "semicolon"}},
 )
 
 

@@ -9,6 +9,7 @@ import typer
 
 from ecluse.base.refusal import Refusal
 from ecluse.base.words import size
+from ecluse.doors.cli.decided import decisions
 from ecluse.doors.cli.options import Json, Maybe, SideName
 from ecluse.doors.cli.place import Here, here, octets_of, write_new
 from ecluse.doors.cli.watching import versions
@@ -41,6 +42,7 @@ def profile(ctx: typer.Context, *, side: Side = SideName.SOURCE, json: Json = Fa
             {
                 "table": table.name,
                 "rows": table.rows,
+                "decided": found.decided.get(table.name, {}),
                 "columns": [
                     {
                         "column": column.name,
@@ -62,6 +64,9 @@ def profile(ctx: typer.Context, *, side: Side = SideName.SOURCE, json: Json = Fa
         voice.line(
             voice.phrase("profile_table", table=table.name, rows=voice.number(table.rows)), style="bold"
         )
+        if table.name in found.decided:
+            for line in decisions(voice, table, found.decided[table.name]):
+                voice.line(f"  {line}")
         voice.table(
             [
                 (

@@ -170,6 +170,10 @@ class Tables(Protocol):
         """Every table of these files with all its columns. Raises Refusal where a file is no table at all."""
         ...
 
+    def account(self, files: Sequence[File]) -> dict[str, dict[str, str]]:
+        """What was decided of each table that its file does not say itself, by the name of the decision; no value. Raises as `catalogue`."""
+        ...
+
     def rows(
         self, files: Sequence[File], wanted: Mapping[str, Sequence[str]]
     ) -> Iterator[Rows | Unread | Seen]:

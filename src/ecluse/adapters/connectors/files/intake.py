@@ -98,6 +98,7 @@ class Intake:
             units={name: dict(fates) for name, fates in self._units.items()},
             measured=dict(self._measured),
             facts=facts,
+            decided=self.fmt.account(self.listing.files) if isinstance(self.fmt, Tables) else {},
             kept=kept,
             dropped={
                 name: tuple(column for column in table.columns if column not in kept[name])

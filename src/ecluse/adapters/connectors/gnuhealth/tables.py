@@ -42,6 +42,10 @@ class GnuHealthTables:
         """One table for each record kind."""
         return gnuhealth_catalogue()
 
+    def account(self, files: Sequence[File]) -> dict[str, dict[str, str]]:  # noqa: ARG002 - nothing has to be found
+        """Nothing: its API says all of it."""
+        return {}
+
     def rows(
         self, files: Sequence[File], wanted: Mapping[str, Sequence[str]]
     ) -> Iterator[Rows | Unread | Seen]:

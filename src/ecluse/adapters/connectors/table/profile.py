@@ -119,7 +119,7 @@ def profile_tables(
         if not (late and it.rows == 0)
     }
     skipped = tuple(name for name in drawn if name not in profiles or name == late)
-    return Profile(system, known.dialect, profiles, skipped), catalogue
+    return Profile(system, known.dialect, profiles, skipped, tables.account(files)), catalogue
 
 
 def _only(table: CatalogueTable, columns: Sequence[str]) -> CatalogueTable:
