@@ -9,12 +9,24 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from importlib import resources
 from typing import Final
 
-__all__ = ["LANGUAGES", "day", "duration", "filled", "instant", "number", "say", "sentences", "size"]
+__all__ = [
+    "LANGUAGES",
+    "Sentence",
+    "day",
+    "duration",
+    "filled",
+    "instant",
+    "number",
+    "say",
+    "sentences",
+    "size",
+]
 
 LANGUAGES: Final = ("fr", "en")
 _THIN: Final = (
@@ -22,6 +34,18 @@ _THIN: Final = (
 )
 _ELIDED: Final = re.compile(r"\b([Dd]|[Qq]u)e \{(\w+)\}")
 _VOWELS: Final = frozenset("aâàäeéèêëiîïoôöuùûüœ")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of the catalogues given as a value, said in the language of the one that holds it."""
+
+    key: str
+    values: Mapping[str, object]
+
+    def said(self, language: str) -> str:
+        """In one language."""
+        return say(self.key, language, **self.values)
 
 
 @cache
@@ -46,12 +70,21 @@ def filled(sentence: str, language: str, values: Mapping[str, object]) -> str:
 
     An h or a y may ask for either: before them nothing is elided.
     """
+    values = {name: _worded(value, language) for name, value in values.items()}
 
     def elided(match: re.Match[str]) -> str:
         value = str(values.get(match[2], ""))
         return f"{match[1]}'{{{match[2]}}}" if value[:1].lower() in _VOWELS else match[0]
 
     return (_ELIDED.sub(elided, sentence) if language == "fr" else sentence).format(**values)
+
+
+def _worded(value: object, language: str) -> object:
+    if isinstance(value, Sentence):
+        return value.said(language)
+    if isinstance(value, tuple) and any(isinstance(each, Sentence) for each in value):
+        return " ; ".join(str(_worded(each, language)) for each in value)
+    return value
 
 
 def number(value: int, language: str) -> str:

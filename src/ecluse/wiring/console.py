@@ -15,6 +15,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
+from ecluse.adapters.private import check_private
 from ecluse.base.refusal import Refusal
 from ecluse.wiring.exchange import Exchange, ExchangeSettings
 
@@ -25,7 +26,7 @@ _DAY: Final = 24 * 3600
 
 
 def configure(served: Exchange) -> None:
-    """Make Django know this exchange. Called once in a process. Raises Refusal `exchange/key-open`."""
+    """Make Django know this exchange. Called once in a process. Raises Refusal `settings/secret-open`."""
     home = served.settings.home
     django_settings.configure(**_settings(served.settings, _secret(home / _SECRET)), ECLUSE_EXCHANGE=served)
     django.setup()
@@ -186,10 +187,9 @@ def _settings(told: ExchangeSettings, secret: str) -> dict[str, Any]:
 
 
 def _secret(file: Path) -> str:
-    """What signs sessions and forms: made once, read by this account alone. Raises Refusal `exchange/key-open`."""
+    """What signs sessions and forms: made once, read by this account alone. Raises Refusal `settings/secret-open`."""
     if not file.exists():
         file.touch(mode=0o600)
         file.write_text(secrets.token_urlsafe(64), "utf-8")
-    if file.stat().st_mode & 0o077:
-        raise Refusal("exchange/key-open", where=file.name)
+    check_private(file)
     return file.read_text("utf-8")

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ecluse.base.refusal import Refusal
+from ecluse.base.words import Sentence
 from ecluse.proof.ledger import MOST_DRIFT
 from ecluse.wiring.exchange import Exchange, ExchangeSettings
 from ecluse.wiring.stores import unfit
@@ -35,29 +36,28 @@ _OPENS: Final = ("root.age", "agent.age", "keystore.sqlite")
 def check_start(served: Exchange) -> None:
     """Returns only when nothing is unsafe. Raises Refusal `exchange/unsafe` naming all that is."""
     if found := list(unsafe(served, at=served.clock())):
-        raise Refusal("exchange/unsafe", got="; ".join(found))
+        raise Refusal("exchange/unsafe", got=tuple(found))
 
 
-def unsafe(served: Exchange, *, at: datetime) -> Iterator[str]:
-    """Everything in the way, in words of files and dates."""
+def unsafe(served: Exchange, *, at: datetime) -> Iterator[Sentence | str]:
+    """Everything in the way."""
     settings = served.settings
     yield from _certificate(settings, at=at)
     for file in _secrets(settings):
         if file.is_file() and stat.S_IMODE(file.stat().st_mode) & 0o077:
-            yield f"{file.relative_to(settings.home)} can be read by others (chmod 600)"
+            yield _said("open", where=file.relative_to(settings.home), mode="600")
     if stat.S_IMODE(settings.home.stat().st_mode) & 0o077:
-        yield "the exchange's folder can be read by others (chmod 700)"
+        yield _said("open", where=settings.home.name, mode="700")
     for name in _OPENS:
         yield from (
-            f"{file.relative_to(settings.home)} could open a parcel: it belongs to a laboratory"
-            for file in settings.home.rglob(name)
+            _said("opens", where=file.relative_to(settings.home)) for file in settings.home.rglob(name)
         )
     for chamber in served.chambers():
         last = None
         for entry in served.chamber(chamber).ledger.entries():
             last = entry
         if last is not None and last.time - at > MOST_DRIFT:
-            yield f"the clock is behind the ledger of {chamber} ({last.time.isoformat()})"
+            yield _said("clock", where=chamber, when=last.time.isoformat())
         yield from unfit(settings.objects, served.chamber(chamber), language=settings.language)
 
 
@@ -111,18 +111,19 @@ def _secrets(settings: ExchangeSettings) -> Iterator[Path]:
     yield from (home / "chambers").glob("*/log.key")
 
 
-def _certificate(settings: ExchangeSettings, *, at: datetime) -> Iterator[str]:
+def _certificate(settings: ExchangeSettings, *, at: datetime) -> Iterator[Sentence]:
+    where = settings.https.certificate
     try:
         certificate = _read_certificate(settings)
-    except Refusal as refusal:
-        yield str(refusal.values["got"])
+    except Refusal:
+        yield _said("no_certificate", where=where)
         return
     if at < certificate.not_valid_before_utc:
-        yield f"{settings.https.certificate} is not valid before {certificate.not_valid_before_utc.isoformat()}"
+        yield _said("early", where=where, when=certificate.not_valid_before_utc.isoformat())
     if at >= certificate.not_valid_after_utc:
-        yield f"{settings.https.certificate} expired on {certificate.not_valid_after_utc.isoformat()}"
+        yield _said("expired", where=where, when=certificate.not_valid_after_utc.isoformat())
     if not (settings.home / settings.https.key).is_file():
-        yield f"{settings.https.key} is not there"
+        yield _said("absent", where=settings.https.key)
 
 
 def _read_certificate(settings: ExchangeSettings) -> x509.Certificate:
@@ -130,4 +131,10 @@ def _read_certificate(settings: ExchangeSettings) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(file.read_bytes())
     except (OSError, ValueError):
-        raise Refusal("exchange/unsafe", got=f"{settings.https.certificate} is no certificate") from None
+        raise Refusal(
+            "exchange/unsafe", got=(_said("no_certificate", where=settings.https.certificate),)
+        ) from None
+
+
+def _said(what: str, **values: object) -> Sentence:
+    return Sentence(f"console.unsafe_{what}", values)

@@ -6,7 +6,18 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from ecluse.base.words import LANGUAGES, day, duration, filled, instant, number, say, sentences, size
+from ecluse.base.words import (
+    LANGUAGES,
+    Sentence,
+    day,
+    duration,
+    filled,
+    instant,
+    number,
+    say,
+    sentences,
+    size,
+)
 
 THIN = "\u202f"
 
@@ -72,3 +83,14 @@ def test_french_elides_before_a_vowel(value: object, told: str) -> None:
     assert filled("Que {where}", "fr", {"where": "ici"}) == "Qu'ici"
     assert filled("de {where}", "en", {"where": "ici"}) == "de ici"
     assert filled("code {where}", "fr", {"where": "ici"}) == "code ici"
+
+
+def test_a_sentence_given_as_a_value_is_said_in_the_language_of_the_other() -> None:
+    """Several things found are told in one refusal, each in the reader's own language."""
+    found = (
+        Sentence("console.unsafe_absent", {"where": "a"}),
+        Sentence("console.unsafe_absent", {"where": "b"}),
+    )
+    assert filled("{got}.", "fr", {"got": found}) == "a est absent ; b est absent."
+    assert filled("{got}.", "en", {"got": found[0]}) == "a is not there."
+    assert filled("{got}", "en", {"got": (1, 2)}) == "(1, 2)"

@@ -95,7 +95,7 @@ TREE: Final[dict[str, dict[str, Callable[..., object]]]] = {
         "backup": backups.backup,
         "restore": backups.restore,
     },
-    "exchange": {"chamber": serving.chamber, "invite": serving.invite},
+    "exchange": {"chamber": serving.chamber, "invite": serving.invite, "unit": serving.unit},
     "site": {
         "new": sites.new,
         "confirm": sites.confirm,

@@ -15,7 +15,7 @@ from ecluse.people.role import ROLES, Role
 if TYPE_CHECKING:
     from ecluse.wiring.exchange import Exchange, ExchangeSettings
 
-__all__ = ["chamber", "invite", "serve"]
+__all__ = ["chamber", "invite", "serve", "unit"]
 
 _KINDS: Final = {"controller": "laboratory", "processor": "vendor", "outside": "authority"}
 Place = Annotated[Path, typer.Option("--exchange", metavar="FOLDER")]
@@ -121,6 +121,62 @@ def invite(
     link = f"{_url(served.settings)}join/{token}/"
     place.voice.result("exchange invite", link=link)
     place.voice.line(place.voice.phrase("invited", person=person, link=link))
+
+
+UNIT: Final = """[Unit]
+Description=Écluse, exchange of sealed parcels
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+ExecStart={program} --home {home} serve --exchange {folder}
+User={user}
+Restart=on-failure
+RestartPreventExitStatus=2 12
+UMask=0077
+NoNewPrivileges=yes
+ProtectSystem=strict
+ReadWritePaths={folder}
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+CapabilityBoundingSet=
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+LimitNOFILE=65536
+
+[Install]
+WantedBy=multi-user.target
+"""
+"""A refusal (exit 2 or 12) is not tried again: something must be mended first."""
+
+
+def unit(
+    ctx: typer.Context,
+    *,
+    user: Annotated[str, typer.Option("--user", metavar="ACCOUNT")] = "ecluse",
+    exchange: Place = Path("exchange"),
+    json: Json = False,
+) -> None:
+    """Print the systemd unit that serves this exchange, shut in as far as systemd can."""
+    import sys
+
+    place = here(ctx, json=json)
+    folder = (place.home / exchange).resolve()
+    text = UNIT.format(
+        program=Path(sys.argv[0]).resolve(), home=place.home.resolve(), folder=folder, user=user
+    )
+    place.voice.result("exchange unit", unit=text)
+    for line in text.splitlines():
+        place.voice.line(line)
 
 
 def _make(folder: Path, *, name: str, host: str, language: str, port: int, sftp_port: int) -> None:

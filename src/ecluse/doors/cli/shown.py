@@ -15,6 +15,7 @@ SHOWN: Final[dict[str, tuple[str, ...]]] = {
     "serve": ("url", "fingerprint", "link"),
     "exchange chamber": ("chamber", "fingerprint"),
     "exchange invite": ("link",),
+    "exchange unit": ("unit",),
     "init": ("home", "file", "dry_run"),
     "backup": ("kind", "files", "octets", "sha256", "left_out"),
     "restore": ("kind", "files", "octets", "sha256", "made", "erased", "lacking", "dry_run"),
