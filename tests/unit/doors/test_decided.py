@@ -40,7 +40,9 @@ def test_a_file_of_windows_is_told_as_it_was_found(tmp_path: Path) -> None:
 
 def test_what_a_person_said_is_told_as_said(tmp_path: Path) -> None:
     """What `tables.toml` says of a file is believed, and told as such; a sign without a name is shown itself."""
-    (tmp_path / "tables.toml").write_text('[RES]\nencoding = "utf-8"\nseparator = ":"\nquote = ""\nheader = false\n')
+    (tmp_path / "tables.toml").write_text(
+        '[RES]\nencoding = "utf-8"\nseparator = ":"\nquote = ""\nheader = false\n'
+    )
     (tmp_path / "RES.csv").write_text("1:a\n2:b\n")
     assert told(tmp_path, "RES") == [
         "encoding: utf-8, said in tables.toml",
