@@ -420,8 +420,10 @@ class Laboratory:
     def accept(self, name: str) -> str:
         return accept(self.target_site, name, by=BIOLOGIST.id, key=KEYS[BIOLOGIST.id])
 
-    def erase(self, name: str) -> Any:
-        return erase_migration(self.target_site, self.source_site, name=name, by=BIOLOGIST.id)
+    def erase(self, name: str, *, leave_rows: bool = False) -> Any:
+        return erase_migration(
+            self.target_site, self.source_site, name=name, by=BIOLOGIST.id, leave_rows=leave_rows
+        )
 
     def state(self, name: str) -> MigrationState:
         return self.source_site.migration(name).state

@@ -129,15 +129,16 @@ class Gates(RuleBasedStateMachine):
 
     @invariant()
     def the_end_is_the_end(self) -> None:
-        """Stopped, a migration can only be closed and erased; erased, nothing can happen to it."""
+        """Stopped, a migration can only be taken out of the target again, closed and erased; erased, nothing can happen to it."""
         for it in migrations(self.ledger).values():
             possible = {act for act in Act if allowed(it, act)}
             if it.state in ENDED:
-                assert possible == (
-                    {Act.ERASE}
-                    if it.gate is None
-                    else {Act.CLOSE_SOURCE if it.gate == "source" else Act.CLOSE_TARGET}
-                )
+                onward = {
+                    None: {Act.ERASE, Act.REOPEN_TARGET},
+                    "source": {Act.CLOSE_SOURCE},
+                    "target": {Act.CLOSE_TARGET, Act.REOPEN_TARGET},
+                }
+                assert possible == onward[it.gate] | {Act.ROLL_BACK}
             if it.state is S.WITHDRAWN:
                 assert (it.gate, possible) == (None, {Act.ERASE})
             if it.state is S.ERASED:

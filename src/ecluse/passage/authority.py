@@ -93,6 +93,19 @@ def authority(site: Site, *, instruction: str, at: datetime, another_run: bool) 
         agreement_digest=agreement.digest,
     )
     instructions.check_covered(ordered, agreement=agreement, vocabulary=vocabulary())
+    return _behind(site, ordered, agreement, at=at)
+
+
+def authority_then(site: Site, *, instruction: str, at: datetime) -> Authority:
+    """What stood behind an instruction at an instant that is past, whether or not it is still in force.
+
+    Nothing is carried by it: it tells which records it brought, so that they can be taken out. Raises Refusal `sign/...`, `recipient/...`.
+    """
+    ordered, _ = signed_instruction(site, instruction)
+    return _behind(site, ordered, signed_agreement(site, ordered.agreement, at=at), at=at)
+
+
+def _behind(site: Site, ordered: Instruction, agreement: Agreement, *, at: datetime) -> Authority:
     classification = signed_codes(site, ordered.codes)  # step 3
     certificates = tuple(
         compared_recipient(site, it.certificate, at=at) for it in ordered.recipients

@@ -16,6 +16,7 @@ from ecluse.passage.migration import STOPPED, Act, MigrationState
 from ecluse.passage.outbound import rejects_key
 from ecluse.passage.replay import COMING, WHOLE
 from ecluse.passage.site import Site
+from ecluse.passage.standing import stands
 from ecluse.people.person import check_may
 from ecluse.people.role import Permission
 from ecluse.proof.canonical import strict_json
@@ -85,15 +86,21 @@ def expire_due(site: Site, *, by: str) -> list[str]:
     return due
 
 
-def erase_migration(target: Site, source: Site, *, name: str, by: str) -> Certificate:
+def erase_migration(
+    target: Site, source: Site, *, name: str, by: str, leave_rows: bool = False
+) -> Certificate:
     """Destroy the migration's keys, parcels and rejects wherever they are, look again, and sign the certificate.
 
     The parcel's key is the instruction's: it goes when no other migration under the instruction still needs it. Raises Refusal
-    `migration/not-now` before acceptance, revocation, expiry or withdrawal; `erase/survived`.
+    `migration/not-now` before acceptance, revocation, expiry or withdrawal; `erase/rows-in-target` where the target may hold records that nobody
+    accepted, unless the person leaves them there (`leave_rows`), which the certificate then says; `erase/survived`.
     """
     state = target.migration(name).state
     if state not in ENDED:
         raise Refusal("migration/not-now", where=name, act=Act.ERASE.value, got=state.value)
+    standing = stands(target, name)
+    if standing and not leave_rows:
+        raise Refusal("erase/rows-in-target", where=name)
     _shut(target, name, by=by)
     started = target.clock()
     instruction = str(target.bodies(Act.DRAFT.value, subject=name)[0]["instruction"])
@@ -119,6 +126,7 @@ def erase_migration(target: Site, source: Site, *, name: str, by: str) -> Certif
         started=started.isoformat(),
         ended=target.clock().isoformat(),
         places=erased,
+        in_target="unaccepted" if standing else "accepted" if state is MigrationState.RECONCILED else "none",
     )
     payload = certificate.encode()
     envelope = sign_document(payload, type="erasure", keys=[target.agent, source.agent])

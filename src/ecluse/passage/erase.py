@@ -17,13 +17,24 @@ from typing import Any, Final, Protocol
 from ecluse.base.refusal import Refusal
 from ecluse.passage.custody import Vault
 
-__all__ = ["NOT_COVERED", "Certificate", "Keys", "Place", "PlaceErased", "erase"]
+__all__ = ["IN_TARGET", "NOT_COVERED", "Certificate", "Keys", "Place", "PlaceErased", "erase"]
 
-NOT_COVERED: Final = (
-    {
+IN_TARGET: Final[dict[str, dict[str, str]]] = {
+    "accepted": {
         "fr": "le système de destination, où les données ont été reprises : c'est l'objet de la reprise",
         "en": "the target system, which now holds the records: that is the migration's purpose",
     },
+    "none": {
+        "fr": "le système de destination : rien de cette reprise n'y reste, à la connaissance du journal",
+        "en": "the target system: nothing of this migration is left there, as far as the ledger tells",
+    },
+    "unaccepted": {
+        "fr": "le système de destination : des enregistrements de cette reprise y restent, que personne n'a acceptés",
+        "en": "the target system: records of this migration stay there, and nobody accepted them",
+    },
+}
+"""What the certificate says of the target, by what the ledger tells of it (`standing`)."""
+NOT_COVERED: Final = (
     {
         "fr": "le système d'origine, dont le sort est fixé par l'instruction",
         "en": "the source system, whose fate the instruction settles",
@@ -37,7 +48,7 @@ NOT_COVERED: Final = (
         "en": "the ledger and the signed documents, kept as evidence: they hold no patient's datum",
     },
 )
-"""What the certificate says is not erased, and why (users-and-products 6.10). Software attests destruction; it cannot prove it of a disk."""
+"""What else the certificate says is not erased, and why (users-and-products 6.10). Software attests destruction; it cannot prove it of a disk."""
 
 
 DECRYPTION_FAILED: Final = "a decryption was attempted and failed"
@@ -95,6 +106,8 @@ class Certificate:
     started: str
     ended: str
     places: tuple[PlaceErased, ...]
+    in_target: str = "accepted"
+    """A key of `IN_TARGET`."""
 
     def encode(self) -> bytes:
         """As signed: strict JSON with the fields of users-and-products 6.10."""
@@ -102,7 +115,7 @@ class Certificate:
         content["places"] = [
             {name: getattr(place, name) for name in place.__slots__} for place in self.places
         ]
-        content["not_covered"] = list(NOT_COVERED)
+        content["not_covered"] = [IN_TARGET[self.in_target], *NOT_COVERED]
         content["standard"] = "NIST SP 800-88 rev. 2, cryptographic erase; GDPR Art. 28(3)(g)"
         return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
 

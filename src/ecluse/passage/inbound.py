@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from io import BytesIO
 from typing import Any
 
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage.acts import RECONCILIATION_SIGNED
 from ecluse.passage.ahead import ahead, behind
-from ecluse.passage.authority import Authority, authority
+from ecluse.passage.authority import Authority, authority, authority_then
 from ecluse.passage.canonical import canonical
 from ecluse.passage.custody import carry
 from ecluse.passage.extract import Progress, Snapshot, quiet
@@ -32,6 +33,7 @@ from ecluse.passage.rejects import REASON, RejectVault
 from ecluse.passage.replay import Replayed, replay, settle
 from ecluse.passage.rows import read_body
 from ecluse.passage.site import Site
+from ecluse.passage.standing import taken_at
 from ecluse.passage.statement import KindStatement, Statement
 from ecluse.passage.tally import Checksum, Salts, Tally
 from ecluse.people.person import check_may
@@ -59,6 +61,8 @@ __all__ = [
 ]
 
 _BEFORE = "before.age"
+_ENDED = (MigrationState.REVOKED, MigrationState.EXPIRED)
+"""Ended by no rollback: what such a run brought may still stand in the target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +97,22 @@ def hand_over(site: Site, name: str, *, by: str, source: str) -> Manifest:
     site.spool.erase(name)
     names = [*(part_name(part.number) for part in listed.parts), MANIFEST]
     carry(name, names=names, origin=site.custody, to=site.spool)
-    manifest = _checked(site, name, sender)
+    at = site.clock()
+    manifest = _checked(site, name, sender, _behind(site, name, at=at, ended=False), at=at)
     site.record(Act.HAND_OVER.value, by=by, subject=name, body={"manifest": manifest.digest})
     return manifest
 
 
-def receive(site: Site, name: str, *, source: str) -> Received:
-    """The parcel taken, verified again, and its statement opened. Raises Refusal `parcel/...`, `key/absent`."""
+def receive(site: Site, name: str, *, source: str, to_take_out: bool = False) -> Received:
+    """The parcel taken, verified again, and its statement opened. Raises Refusal `parcel/...`, `key/absent`.
+
+    `to_take_out`: of a run that is revoked or expired only what it brought is wanted: it is judged as of the day on which it was taken.
+    """
     sender = site.agents[source]
-    manifest = _checked(site, name, sender)
-    behind = authority(site, instruction=manifest.instruction, at=site.clock(), another_run=False)
+    ended = to_take_out and site.migration(name).state in _ENDED
+    at = taken_at(site, name) if ended else site.clock()
+    behind = _behind(site, name, at=at, ended=ended)
+    manifest = _checked(site, name, sender, behind, at=at)
     mine = [
         certificate.purpose for certificate in behind.certificates if certificate.purpose in site.keys.names()
     ]
@@ -170,14 +180,15 @@ def roll_back(
     """Take out of the target every batch of parts after number `to`, newest first; how many records.
 
     The parcel itself says which rows they are, so nothing else in the target is touched. A rehearsal of which nothing is left has ended:
-    only its erasure follows, and it stands in no other run's way. Raises Refusal `migration/not-now`, `load/rollback-...`.
+    only its erasure follows, and it stands in no other run's way. A run that was revoked or expired can be taken out until it is erased. Raises Refusal `migration/not-now`, `load/rollback-...`.
     """
     check_may(site.known(by).person, Permission.LOAD)
     name = received.name
-    _in_state(site, name, Act.ROLL_BACK, MigrationState.HANDED_OVER, MigrationState.LOADED)
+    _in_state(site, name, Act.ROLL_BACK, MigrationState.HANDED_OVER, MigrationState.LOADED, *_ENDED)
+    ended = site.migration(name).state in _ENDED
     if received.statement.since:
         raise Refusal("load/rollback-delta", where=name)
-    with _gate(site, name, by=by):
+    with _gate(site, name, by=by, act=Act.REOPEN_TARGET if ended else Act.OPEN_TARGET):
         settle(
             site.rejects, rejects_key(name)
         )  # a replay killed before would take the next load's rejects away
@@ -190,7 +201,7 @@ def roll_back(
         if to == 0:
             site.rejects.erase(rejects_key(name))
         site.record(Act.ROLL_BACK.value, by=by, subject=name, body={"to": to, "removed": removed})
-    if to == 0 and site.bodies(Act.DRAFT.value, subject=name)[0]["rehearse"]:
+    if to == 0 and not ended and site.bodies(Act.DRAFT.value, subject=name)[0]["rehearse"]:
         site.record(Act.WITHDRAW.value, by=by, subject=name, body={"removed": removed})
     return removed
 
@@ -340,9 +351,9 @@ def _still_authorised(site: Site, received: Received) -> None:
 
 
 @contextmanager
-def _gate(site: Site, name: str, *, by: str) -> Iterator[None]:
+def _gate(site: Site, name: str, *, by: str, act: Act = Act.OPEN_TARGET) -> Iterator[None]:
     """Gate 2, open within. Left by a refusal or a fault, it is closed all the same: only a killed run leaves it open, until it is run again."""
-    site.record(Act.OPEN_TARGET.value, by=by, subject=name, body={})
+    site.record(act.value, by=by, subject=name, body={})
     try:
         yield
     except (Refusal, Fault):
@@ -375,16 +386,26 @@ def _in_state(site: Site, name: str, act: Act, *states: MigrationState) -> None:
         raise Refusal("migration/not-now", where=name, act=act.value, got=state.value)
 
 
-def _checked(site: Site, name: str, sender: VerifyKey) -> Manifest:
-    """The parcel in this site's hands is the one the ledger says was extracted."""
+def _behind(site: Site, name: str, *, at: datetime, ended: bool) -> Authority:
+    """What authorises the parcel; of a run that ended, what authorised it. Raises Refusal `migration/unknown`, and as `authority`."""
+    instruction = str(_extracted(site, name)["instruction"])
+    if ended:
+        return authority_then(site, instruction=instruction, at=at)
+    return authority(site, instruction=instruction, at=at, another_run=False)
+
+
+def _extracted(site: Site, name: str) -> Mapping[str, Any]:
     extracted = site.bodies(Act.EXTRACT.value, subject=name)
     if not extracted:
         raise Refusal("migration/unknown", where=name)
-    said = extracted[-1]
+    return extracted[-1]
+
+
+def _checked(site: Site, name: str, sender: VerifyKey, behind: Authority, *, at: datetime) -> Manifest:
+    """The parcel in this site's hands is the one the ledger says was extracted."""
+    said = _extracted(site, name)
     earlier = [body for body in site.bodies(Act.EXTRACT.value) if body["instruction"] == said["instruction"]]
     before = [str(body["manifest"]) for body in earlier if body["sequence"] < said["sequence"]]
-    at = site.clock()
-    behind = authority(site, instruction=str(said["instruction"]), at=at, another_run=False)
     manifest = check_parcel(
         site.spool,
         name,

@@ -64,6 +64,9 @@ class Act(StrEnum):
     DEPOSIT = "migration.deposited"
     HAND_OVER = "migration.handed-over"
     OPEN_TARGET = "gate.target-opened"
+    REOPEN_TARGET = (
+        "gate.target-reopened"  # of what ended without acceptance: only to take its records out again
+    )
     CLOSE_TARGET = "gate.target-closed"
     LOAD = "migration.loaded"
     ROLL_BACK = "migration.rolled-back"
@@ -87,9 +90,10 @@ ACTS: Final[dict[Act, dict[MigrationState, MigrationState]]] = {
     Act.DEPOSIT: {S.EXTRACTED: S.DEPOSITED},
     Act.HAND_OVER: {S.DEPOSITED: S.HANDED_OVER},
     Act.OPEN_TARGET: {S.HANDED_OVER: S.HANDED_OVER, S.LOADED: S.HANDED_OVER},
+    Act.REOPEN_TARGET: {S.REVOKED: S.REVOKED, S.EXPIRED: S.EXPIRED},
     Act.CLOSE_TARGET: {S.HANDED_OVER: S.HANDED_OVER, S.REVOKED: S.REVOKED, S.EXPIRED: S.EXPIRED},
     Act.LOAD: {S.HANDED_OVER: S.LOADED},
-    Act.ROLL_BACK: {S.HANDED_OVER: S.HANDED_OVER},
+    Act.ROLL_BACK: {S.HANDED_OVER: S.HANDED_OVER, S.REVOKED: S.REVOKED, S.EXPIRED: S.EXPIRED},
     Act.WITHDRAW: {S.HANDED_OVER: S.WITHDRAWN},
     Act.RECONCILE: {S.LOADED: S.RECONCILED},
     Act.REVOKE: dict.fromkeys(LIVE, S.REVOKED),
@@ -98,7 +102,11 @@ ACTS: Final[dict[Act, dict[MigrationState, MigrationState]]] = {
 }
 """The one table of transitions: act -> {state before: state after}. `Act.DRAFT` begins a migration."""
 
-OPENS: Final[dict[Act, Gate]] = {Act.OPEN_SOURCE: "source", Act.OPEN_TARGET: "target"}
+OPENS: Final[dict[Act, Gate]] = {
+    Act.OPEN_SOURCE: "source",
+    Act.OPEN_TARGET: "target",
+    Act.REOPEN_TARGET: "target",
+}
 CLOSES: Final[dict[Act, Gate]] = {Act.CLOSE_SOURCE: "source", Act.CLOSE_TARGET: "target"}
 SHUT: Final = frozenset(
     {Act.EXTRACT, Act.DEPOSIT, Act.HAND_OVER, Act.LOAD, Act.WITHDRAW, Act.RECONCILE, Act.ERASE}

@@ -6,11 +6,14 @@ A load that was killed counts: what it wrote, nobody knows but the target.
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from ecluse.base.refusal import Refusal
 from ecluse.passage.journal import Event
 from ecluse.passage.migration import Act
 from ecluse.passage.site import Site
 
-__all__ = ["stands", "unaccepted"]
+__all__ = ["stands", "taken_at", "unaccepted"]
 
 
 def stands(site: Site, name: str) -> bool:
@@ -25,6 +28,19 @@ def unaccepted(site: Site) -> list[str]:
         if (told := _tells(event)) is not None:
             found[event.subject] = told
     return [name for name in site.migrations() if found.get(name)]
+
+
+def taken_at(site: Site, name: str) -> datetime:
+    """When this migration's parcel was taken out of custody. Raises Refusal `migration/not-now` where it never was: then nothing of it can stand."""
+    taken = [
+        event.time
+        for event in site.journal.events()
+        if event.subject == name and event.act == Act.HAND_OVER.value
+    ]
+    if not taken:
+        state = site.migration(name).state.value
+        raise Refusal("migration/not-now", where=name, act=Act.ROLL_BACK.value, got=state)
+    return datetime.fromisoformat(taken[-1])
 
 
 def _tells(event: Event) -> bool | None:

@@ -168,7 +168,7 @@ class Course:
 
     def roll_back(self, name: str, *, by: str, to: int) -> int:
         """Every batch of parts after `to` taken out of the target; records removed."""
-        received = self.received(name)
+        received = inbound.receive(self.target, name, source=self.source.name, to_take_out=True)
         mapping = mapping_of(self.settings.target)
         with alone_in(self.settings.target.site), self.coded_target() as (target, _):
             return inbound.roll_back(self.target, received, by=by, target=target, mapping=mapping, to=to)
@@ -184,9 +184,9 @@ class Course:
         """A biologist signs the last reconciliation; its digest."""
         return inbound.accept(self.target, name, by=by, key=key)
 
-    def erase(self, name: str, *, by: str) -> Certificate:
+    def erase(self, name: str, *, by: str, leave_rows: bool = False) -> Certificate:
         """Keys and bytes destroyed at every place, certified; the target forgets its marks, if it can be reached: they hold no datum."""
-        certificate = erase_migration(self.target, self.source, name=name, by=by)
+        certificate = erase_migration(self.target, self.source, name=name, by=by, leave_rows=leave_rows)
         with suppress(Refusal, Fault), closing(self.target_system()) as target:
             target.settle(name)
         return certificate

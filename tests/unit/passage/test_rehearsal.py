@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
+
 import pytest
 
 from ecluse.base.refusal import Refusal
+from ecluse.passage.closing import expire_due
 from ecluse.passage.inbound import receive, roll_back
 from ecluse.passage.migration import Act, MigrationState
 from ecluse.passage.standing import stands, unaccepted
@@ -59,6 +63,55 @@ def test_what_nobody_accepted_is_known_until_it_is_accepted_or_taken_out(lab: La
     assert stands(lab.target_site, whole)
     advance(lab, whole, MigrationState.ERASED)
     assert unaccepted(lab.target_site) == []
+
+
+def test_a_rehearsal_that_expires_loaded_is_taken_out_and_then_erased(lab: Laboratory) -> None:
+    """Past its time, with parcel and key out of date and the instruction over, what it brought is still told, row by row, and taken out; nothing is
+    loaded by that opening, and the ledger's gate has a name of its own.
+    """
+    rehearsal = lab.begin(rehearse=1)
+    advance(lab, rehearsal, MigrationState.LOADED)
+    lab.time += timedelta(days=60)
+    assert expire_due(lab.target_site, by=ENGINEER.id) == [rehearsal]
+    with pytest.raises(Refusal, match="erase/rows-in-target"):
+        lab.erase(rehearsal)
+    for verb in (lab.load, lab.reconcile):
+        with pytest.raises(Refusal):
+            verb(rehearsal)
+    with pytest.raises(Refusal):
+        receive(lab.target_site, rehearsal, source="old-site")
+    received = receive(lab.target_site, rehearsal, source="old-site", to_take_out=True)
+    for _ in range(2):  # the second finds nothing, and ends as well
+        roll_back(lab.target_site, received, by=ENGINEER.id, target=lab.target, mapping=lab.new, to=0)
+    assert not any(lab.target.tables.values())
+    assert lab.state(rehearsal) is MigrationState.EXPIRED
+    assert len(lab.target_site.bodies(Act.REOPEN_TARGET.value, subject=rehearsal)) == 2
+    certificate = lab.erase(rehearsal)
+    assert (certificate.why, certificate.in_target) == ("expired", "none")
+
+
+def test_what_is_left_in_the_target_for_good_is_said_by_the_certificate(lab: Laboratory) -> None:
+    """A target that no longer answers does not keep the keys alive: a person may leave the rows, and the certificate says so in both languages."""
+    rehearsal = lab.begin(rehearse=1)
+    advance(lab, rehearsal, MigrationState.LOADED)
+    lab.time += timedelta(days=60)
+    expire_due(lab.target_site, by=ENGINEER.id)
+    certificate = lab.erase(rehearsal, leave_rows=True)
+    assert certificate.in_target == "unaccepted"
+    said = json.loads(certificate.encode())["not_covered"][0]
+    assert "que personne n'a acceptés" in said["fr"]
+    assert "nobody accepted them" in said["en"]
+    assert unaccepted(lab.target_site) == [rehearsal]
+
+
+def test_only_what_was_taken_can_be_taken_out(lab: Laboratory) -> None:
+    """An expired run whose parcel never reached the target has nothing there."""
+    name = lab.begin()
+    advance(lab, name, MigrationState.DEPOSITED)
+    lab.time += timedelta(days=60)
+    expire_due(lab.target_site, by=ENGINEER.id)
+    with pytest.raises(Refusal, match="migration/not-now"):
+        receive(lab.target_site, name, source="old-site", to_take_out=True)
 
 
 def test_a_rehearsal_half_taken_out_goes_on(lab: Laboratory) -> None:

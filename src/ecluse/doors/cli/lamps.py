@@ -41,6 +41,7 @@ def status(
     """Four lamps: agreement, instruction, recipient, target. Nothing leaves while one is dark."""
     from ecluse.passage.authority import signed_instruction
     from ecluse.passage.migration import LIVE
+    from ecluse.passage.standing import unaccepted
 
     place = here(ctx, json=json)
     voice, language, workspace = place.voice, place.voice.language, place.workspace
@@ -102,6 +103,10 @@ def status(
                 "migration", name=name, state=voice.phrase(f"state_{migration.state.value.replace('-', '_')}")
             )
         )
+    waiting = [name for name in unaccepted(site) if known[name].state not in LIVE]
+    for name in waiting:
+        key = "left_for_good" if known[name].state.value == "erased" else "left_in_target"
+        voice.line(f"  ! {voice.phrase(key, name=name)}", style="red")
     live = [name for name, migration in known.items() if migration.state in LIVE]
     following = (coming(site, live[0]) if live else "") or "run --as PERSON"
     voice.next(LIGHTS[dark[0].name] if dark else "plan --grants ACCOUNT" if beyond else following)

@@ -94,6 +94,19 @@ def _checks(place: Here) -> Iterator[Check]:
         yield _tried("ledger", partial(_entries, workspace, side), voice.language)
     for side in sides:
         yield from _system(place, side)
+    if workspace.holds("target"):
+        yield from _left(place)
+
+
+def _left(place: Here) -> Iterator[Check]:
+    """Records that a run left in the target when it ended without acceptance, while they can still be taken out."""
+    from ecluse.passage.migration import STOPPED
+    from ecluse.passage.standing import unaccepted
+
+    site = place.workspace.site("target")
+    names = [name for name in unaccepted(site) if site.migration(name).state in STOPPED]
+    mend = f"rollback {names[0]} --to 0 --as PERSON" if names else "doctor"
+    yield Check("left", not names, ", ".join(names) or site.name, mend)
 
 
 def _certificate(folder: SiteFolder, side: Side, language: str, *, at: datetime) -> Check:

@@ -255,6 +255,7 @@ def erase(
     *,
     author: Author,
     migration: Migration = "",
+    leave_rows: Annotated[bool, typer.Option("--leave-rows")] = False,
     passphrase_file: Secret = None,
     json: Json = False,
     dry_run: Dry = False,
@@ -263,6 +264,7 @@ def erase(
     return _alone(
         ctx,
         "erase",
+        options={"leave_rows": leave_rows},
         given=migration,
         author=author,
         secret=passphrase_file,
@@ -313,8 +315,10 @@ def rollback(
     voice.line(
         voice.phrase("dry", what=name) if dry_run else voice.phrase("rolled_back", rows=voice.number(removed))
     )
-    over = site.migration(name).state.value == "withdrawn"  # a rehearsal: what comes is the real run
-    voice.next("run --as PERSON" if over else f"load {name} --as PERSON")
+    state = site.migration(name).state.value
+    # After a rehearsal comes the real run; after what was revoked or expired, its erasure.
+    ended = f"erase {name} --as PERSON" if state in ("revoked", "expired") else f"load {name} --as PERSON"
+    voice.next("run --as PERSON" if state == "withdrawn" else ended)
 
 
 def _alone(
@@ -328,6 +332,7 @@ def _alone(
     dry_run: bool,
     then: str,
     dump: Path | None = None,
+    options: dict[str, bool] | None = None,
 ) -> int:
     """One step of the migration that is meant. Raises Refusal `migration/not-now` when it is not this step's turn."""
     from ecluse.wiring.workspace import STEPS
@@ -343,7 +348,7 @@ def _alone(
         voice.result(step, migration=name, dry_run=True, result={})
         voice.line(voice.phrase("dry", what=f"{step} {name}"))
         return 0
-    result = TAKE[step](place, name, author)
+    result = TAKE[step](place, name, author, **(options or {}))
     voice.result(step, migration=name, dry_run=False, result=result)
     voice.next(_waiting(site) if step == "erase" else f"{then} {name} --as PERSON")
     return REJECTED if result.get("rejected") else 0

@@ -101,16 +101,21 @@ def _reconcile(place: Here, name: str, author: str) -> dict[str, Any]:
     }
 
 
-def _erase(place: Here, name: str, author: str) -> dict[str, Any]:
+def _erase(place: Here, name: str, author: str, *, leave_rows: bool = False) -> dict[str, Any]:
+    from ecluse.passage.erase import IN_TARGET
+
     begun = time.monotonic()
-    certificate = place.workspace.course().erase(name, by=author)
+    certificate = place.workspace.course().erase(name, by=author, leave_rows=leave_rows)
     _told(place, "erase", begun, places=len(certificate.places))
     for erased in certificate.places:
         place.voice.line(
             f"    {erased.site}: {erased.what}, {erased.method} ({erased.count}), {erased.verification}"
         )
+    if certificate.in_target == "unaccepted":
+        place.voice.line(f"  ! {IN_TARGET[certificate.in_target][place.voice.language]}", style="red")
     return {
         "why": certificate.why,
+        "in_target": certificate.in_target,
         "places": [
             {"site": it.site, "what": it.what, "method": it.method, "count": it.count}
             for it in certificate.places
@@ -118,7 +123,7 @@ def _erase(place: Here, name: str, author: str) -> dict[str, Any]:
     }
 
 
-TAKE: Final[dict[str, Callable[[Here, str, str], dict[str, Any]]]] = {
+TAKE: Final[dict[str, Callable[..., dict[str, Any]]]] = {
     "extract": _extract,
     "deposit": _deposit,
     "hand-over": _hand_over,
