@@ -11,6 +11,7 @@ import typer
 from ecluse.base.refusal import Refusal
 from ecluse.doors.cli.contracts import sign_document
 from ecluse.doors.cli.options import Author, Dry, Json, Maybe, Secret
+from ecluse.doors.cli.passage import ending
 from ecluse.doors.cli.place import Here, here, octets_of, write_new
 
 if TYPE_CHECKING:
@@ -224,7 +225,7 @@ def revoke(
     voice.line(voice.phrase("dry" if dry_run else "revoked", what=ordered.id))
     for name in stopped:
         voice.line(f"  {name}")
-    voice.next(f"erase {stopped[0]} --as PERSON" if stopped else "lock status")
+    voice.next(ending(site, stopped[0]) if stopped else "lock status")
 
 
 def _read(place: Here, site: Site, given: str) -> Instruction:

@@ -23,6 +23,7 @@ __all__ = [
     "accept",
     "coming",
     "deposit",
+    "ending",
     "erase",
     "extract",
     "hand_over",
@@ -133,6 +134,13 @@ def coming(site: Site, name: str) -> str:
     if step:
         return f"run {name} --as PERSON"
     return f"accept {name} --as PERSON" if site.migration(name).state.value == "loaded" else ""
+
+
+def ending(site: Site, name: str) -> str:
+    """The command that comes next for a migration that ended without acceptance: what it left in the target is taken out before it is erased."""
+    from ecluse.passage.standing import stands
+
+    return f"rollback {name} --to 0 --as PERSON" if stands(site, name) else f"erase {name} --as PERSON"
 
 
 # --- each step alone ----------------------------------------------------------------------------------------------------
@@ -360,4 +368,4 @@ def _waiting(site: Site) -> str:
 
     known = site.migrations()
     stopped = next((name for name, migration in known.items() if migration.state in STOPPED), "")
-    return f"erase {stopped} --as PERSON" if stopped else "bundle bundle.zip"
+    return ending(site, stopped) if stopped else "bundle bundle.zip"
