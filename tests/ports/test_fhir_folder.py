@@ -36,6 +36,7 @@ from ecluse.passage.tally import Group, Salts
 from ecluse.terms.plan import Plan, read_back
 from ecluse.terms.vocabulary import vocabulary
 from ecluse.wiring.fhir import fhir_source
+from ecluse.wiring.systems import check_address, open_source, open_target
 from tests.ports.cases import mapping_of, plain
 from tests.ports.fhir_judges import accepted, strictly_accepted
 from tests.ports.fhir_loader import PARTS, load
@@ -449,3 +450,20 @@ def test_a_folder_that_was_altered_is_told(small: FhirTarget, folder: Path, name
         path.write_bytes(change(path.read_bytes()))
     with pytest.raises(Fault, match="fhir/damaged"):
         held(folder, "patient" if name.startswith("Patient") else "document")
+
+
+def test_a_folder_of_resources_has_one_address(tmp_path: Path) -> None:
+    """`fhir+file:` is the one word, for a folder, a file and standard input; the latter is read and never written, and another word is told this one."""
+    assert str(parse_folder("fhir+file:-")) == "fhir+file:-"
+    check_address("fhir+file:-")
+    with pytest.raises(Refusal, match="fhir/address-unreadable"):
+        open_target("fhir+file:-")
+    with pytest.raises(Refusal, match="files/format-unknown") as refused:
+        open_source(f"fhir-bulk+file://{tmp_path}")
+    assert "fhir" in str(refused.value.values["known"]).split(", ")
+    told = json.dumps({"resourceType": "Patient", "id": "p1", "name": [{"family": "MARTIN"}]}).encode()
+    (tmp_path / "one.json").write_bytes(told)
+    source = open_source(f"fhir+file://{tmp_path / 'one.json'}", scratch=tmp_path)
+    with source.snapshot() as snapshot:
+        assert isinstance(snapshot, EitherSnapshot)
+        assert snapshot.account(replace(plan(), read_back=False)).measured == {"document": 1}

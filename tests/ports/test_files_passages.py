@@ -15,7 +15,7 @@ from ecluse.terms.vocabulary import vocabulary
 from ecluse.wiring.formats import FORMATS, shipped_mapping
 from tests.workspaces import Laboratory, start
 
-MAPPINGS = {"csv": "records", "xlsx": "records", "parquet": "records", "fhir-bulk": "fhir-r4"}
+MAPPINGS = {"csv": "records", "xlsx": "records", "parquet": "records"}
 MAP = """[code-map]
 version = 1
 catalogues = []
@@ -31,7 +31,6 @@ why = "concentration molaire"
 CODED = {
     "hl7v2": (b"^^2951-2^^LN|", b"|NA^"),
     "cda": (b'<translation code="2951-2"', b'<code code="NA"'),
-    "fhir-bulk": (b'"code":"2951-2"', b'"code":"NA"'),
 }
 """What stands beside a result of the mapped code where a format has a place for it, and the local code itself."""
 WRITTEN = sorted(name for name, known in FORMATS.items() if known.written)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from ecluse.adapters.connectors.fhir.format import FhirFormat
 from ecluse.adapters.connectors.files.folder import listed
 from ecluse.adapters.connectors.files.format import (
     CARRIED,
@@ -91,17 +92,17 @@ _GROUPS: Final[tuple[tuple[str, str, str, tuple[str, ...]], ...]] = (
     ("Libhprim: HPRIM Santé", "hprim", "hprim-samples", (".hpr",)),
     ("HPRIM Médecins, lines of results", "hprim-medecins", "hprim-samples", (".txt",)),
     ("French agency: CR-BIO, and reports beside Ségur messages", "cda", "fr-ans", (".xml",)),
-    ("HL7: examples of the specification", "fhir-bulk", "fhir-r4-examples", (".json",)),
-    ("CDC: Bundles expected of messages", "fhir-bulk", "hl7v2/cdc-prime-hl7-fhir-pairs", (".fhir", ".json")),
+    ("HL7: examples of the specification", "fhir", "fhir-r4-examples", (".json",)),
+    ("CDC: Bundles expected of messages", "fhir", "hl7v2/cdc-prime-hl7-fhir-pairs", (".fhir", ".json")),
     (
         "CDC: Bundles expected of the inventory",
-        "fhir-bulk",
+        "fhir",
         "hl7v2/cdc-prime-mappinginventory",
         (".fhir", ".json"),
     ),
     (
         "Microsoft: Bundles expected of messages",
-        "fhir-bulk",
+        "fhir",
         "hl7v2/microsoft-fhir-converter-expected",
         (".json",),
     ),
@@ -122,7 +123,9 @@ def measured(folder: Path) -> list[Read]:
 
 def _messages(folder: Path, group: str, name: str, place: str, endings: tuple[str, ...]) -> Read:
     read = Read(group, name)
-    make: Callable[[dict[str, str]], object] = FORMATS[name].make
+    make: Callable[[dict[str, str]], object] = (
+        FORMATS[name].make if name in FORMATS else lambda _: FhirFormat()
+    )
     fmt: Format = make({})  # type: ignore[assignment]
     for path in sorted((folder / place).rglob("*")):
         if path.is_file() and path.suffix.lower() in endings:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Final
 
+from ecluse.base.refusal import Refusal
 from ecluse.passage.extract import Source
 from ecluse.passage.load import Target
 
@@ -29,13 +31,15 @@ def fhir_source(url: str, *, token_file: Path | None = None, scratch: Path | Non
     from ecluse.adapters.connectors.fhir.address import is_folder, parse_folder, parse_server
     from ecluse.adapters.connectors.fhir.folder import MANIFEST
     from ecluse.adapters.connectors.fhir.format import FhirFormat
-    from ecluse.adapters.connectors.files.folder import Listing, listed
+    from ecluse.adapters.connectors.files.folder import Listing, listed, one_stream
     from ecluse.adapters.connectors.files.source import FilesSource
 
     if is_folder(url):
         from ecluse.adapters.connectors.fhir.read import FhirSource
 
         folder = parse_folder(url)
+        if folder.is_stream:
+            return FilesSource(FhirFormat(folder.zone), lambda: one_stream(sys.stdin.buffer), scratch=scratch)
 
         def resources() -> Listing:
             """All but the listing of a Bulk Data export, which names them and holds no resource."""
@@ -61,7 +65,10 @@ def fhir_target(url: str, *, token_file: Path | None = None) -> Target:
     if is_folder(url):
         from ecluse.adapters.connectors.fhir.write import FhirTarget
 
-        return FhirTarget(parse_folder(url))
+        folder = parse_folder(url)
+        if folder.is_stream:
+            raise Refusal("fhir/address-unreadable")
+        return FhirTarget(folder)
     from ecluse.adapters.connectors.fhir.server_write import FhirServerTarget
 
     return FhirServerTarget(parse_server(url), token=_token(token_file))

@@ -75,12 +75,6 @@ def _hprim_letters(_: Options) -> object:
     return HprimLetters()
 
 
-def _fhir_bulk(options: Options) -> object:
-    from ecluse.adapters.connectors.fhir.format import FhirFormat
-
-    return FhirFormat(_zone(options))
-
-
 def _cda(options: Options) -> object:
     from ecluse.adapters.connectors.cda.format import Cda
 
@@ -116,13 +110,14 @@ FORMATS: Final[dict[str, Known]] = {
     "hprim": Known(_hprim),
     "hprim-medecins": Known(_hprim_letters, written=False),
     "cda": Known(_cda, frozenset({"zone"})),
-    "fhir-bulk": Known(_fhir_bulk, frozenset({"zone"})),
     "table": Known(_table, written=False),
     "csv": Known(_csv),
     "xlsx": Known(_xlsx),
     "parquet": Known(_parquet),
 }
 """By the word before "+file"."""
+_APART: Final = "fhir"
+"""A folder of FHIR resources is a system of its own (`wiring.fhir`): the one word for it stands with the others where they are listed."""
 
 MAPPINGS: Final[dict[str, tuple[str, str]]] = {
     "hl7v2": ("ecluse.adapters.connectors.hl7", "hl7v2.toml"),
@@ -170,5 +165,5 @@ def shipped_mapping(name: str) -> str:
 
 def _known(address: FilesAddress) -> Known:
     if address.format not in FORMATS:
-        raise Refusal("files/format-unknown", got=address.format, known=", ".join(sorted(FORMATS)))
+        raise Refusal("files/format-unknown", got=address.format, known=", ".join(sorted((*FORMATS, _APART))))
     return FORMATS[address.format]

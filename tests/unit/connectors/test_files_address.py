@@ -22,8 +22,8 @@ from ecluse.wiring.systems import check_address, open_source, open_target
         ("hprim+file:-", FilesAddress("hprim", None)),
         ("hprim-medecins+file:///a%20b/c.txt", FilesAddress("hprim-medecins", Path("/a b/c.txt"))),
         (
-            "fhir-bulk+file:///x?zone=Indian/Reunion",
-            FilesAddress("fhir-bulk", Path("/x"), {"zone": "Indian/Reunion"}),
+            "cda+file:///x?zone=Indian/Reunion",
+            FilesAddress("cda", Path("/x"), {"zone": "Indian/Reunion"}),
         ),
     ],
 )

@@ -1,6 +1,7 @@
 """Where FHIR resources are: a folder or a server's base address, and in which civil time the laboratory lives.
 
     fhir+file:///srv/fhir/new-laboratory
+    fhir+file:-                                                    (standard input, read once: a source)
     fhir+file:///srv/fhir/new-laboratory?zone=Indian/Reunion       (Europe/Paris unless said)
     fhir+https://fhir.laboratory.example/R4?entries=200            (entries in one transaction, 50 unless said)
     fhir+http://127.0.0.1:8080/fhir                                (without TLS on this machine only)
@@ -35,13 +36,18 @@ MOST_ENTRIES: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class FolderAddress:
-    """A folder of this machine, and the laboratory's time zone (IANA name)."""
+    """A folder or a file of this machine, and the laboratory's time zone (IANA name). `path` "-": standard input."""
 
     path: Path
     zone: ZoneInfo
 
+    @property
+    def is_stream(self) -> bool:
+        """Whether it is standard input, which is read once and never written."""
+        return str(self.path) == "-"
+
     def __str__(self) -> str:
-        return f"{SCHEME}://{self.path}"
+        return f"{SCHEME}:{'-' if self.is_stream else f'//{self.path}'}"
 
 
 @dataclass(frozen=True, slots=True)
