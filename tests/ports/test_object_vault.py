@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import socketserver
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -157,6 +160,54 @@ def test_a_server_gone_away_is_a_fault_and_loses_nothing(
         assert fault.value.retry
     back: Vault = ObjectVault(place, prefix="labo-a")
     assert back.names("m") == ["a"]
+
+
+def test_a_network_that_breaks_in_the_middle_loses_nothing(
+    place: ObjectPlace, object_server: ObjectServer
+) -> None:
+    """When every connection breaks before a piece is through, the fault says to retry, no piece is left, and the same file goes in whole afterwards."""
+    with breaking(object_server.port, after=3 << 20) as port:
+        broken = ObjectVault(object_server.place(place.bucket, port=port), prefix="labo-a")
+        with pytest.raises(Fault, match="vault/away") as fault:
+            broken.put("m", "a", BIG)
+    assert fault.value.retry
+    assert [it for it in Asked(place).left("labo-a/") if it.kind != "upload"] == []
+    back = ObjectVault(place, prefix="labo-a")
+    assert back.put("m", "a", BIG) == 20 << 20
+    assert back.erase("m") >= 1
+    assert Asked(place).left("labo-a/") == []
+
+
+@contextmanager
+def breaking(port: int, *, after: int) -> Iterator[int]:
+    """A way to a port of this machine whose every connection breaks once so many octets went through; its own port."""
+
+    class Cut(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection(("127.0.0.1", port)) as server:
+                answers = threading.Thread(target=self.answer, args=(server,), daemon=True)
+                answers.start()
+                left = after
+                with suppress(OSError):
+                    while left > 0 and (octets := self.request.recv(65_536)):
+                        server.sendall(octets)
+                        left -= len(octets)
+
+        def answer(self, server: socket.socket) -> None:
+            with suppress(OSError):
+                while octets := server.recv(65_536):
+                    self.request.sendall(octets)
+
+    class Way(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        allow_reuse_address = True
+
+    with Way(("127.0.0.1", 0), Cut) as way:
+        thread = threading.Thread(target=way.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        yield way.server_address[1]
+        way.shutdown()
+        thread.join()
 
 
 def test_a_file_erased_while_it_is_read_is_said(place: ObjectPlace) -> None:

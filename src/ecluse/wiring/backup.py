@@ -16,9 +16,9 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -109,8 +109,7 @@ def back_up(place: Path, file: Path, *, at: datetime) -> Made:
     kind = _kind(place)
     for tries_left in reversed(range(_TRIES)):
         try:
-            with tempfile.TemporaryDirectory(dir=file.parent, prefix=".ecluse-") as scratch:
-                made = _back_up(_Snapshot(place, kind), file, Path(scratch), at=at)
+            made = _back_up(_Snapshot(place, kind), file, at=at)
             break
         except (FileNotFoundError, Refusal, _Moving) as moved:
             if isinstance(moved, Refusal) and moved.code != "archive/file-changed":
@@ -180,22 +179,41 @@ def _mappings(place: Path) -> set[str]:
     return {str(told[side]["mapping"]) for side in ("source", "target") if "mapping" in told.get(side, {})}
 
 
-def _back_up(snapshot: _Snapshot, file: Path, scratch: Path, *, at: datetime) -> Backup:
+def _back_up(snapshot: _Snapshot, file: Path, *, at: datetime) -> Backup:
+    with _scratch(file) as scratch:
+        databases = _copied(snapshot, scratch)
+        told = {
+            "kind": snapshot.kind,
+            "tool": f"ecluse {__version__}",
+            "at": at.isoformat(),
+            "ledgers": {
+                name: {"size": it.size, "root": it.root} for name, it in sorted(snapshot.ledgers.items())
+            },
+        }
+        return write_backup(file, _entries(snapshot, databases), told=told)
+
+
+@contextmanager
+def _scratch(file: Path) -> Iterator[Path]:
+    """A private folder beside the file for copies of databases; what a killed backup left in it goes first."""
+    scratch = file.with_name(f".{file.name}.copies")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(mode=0o700)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _copied(snapshot: _Snapshot, scratch: Path) -> dict[str, Path]:
+    """A consistent copy of every database, ledgers read as they are copied."""
     databases = {}
     for number, name in enumerate(it for it in snapshot.names() if it.endswith(".sqlite")):
         databases[name] = scratch / f"{number}.sqlite"
         copy_database(snapshot.place / name, databases[name])
         if name.endswith("ledger.sqlite"):
             snapshot.ledgers[name.removesuffix("ledger.sqlite")] = read_ledger(databases[name])
-    told = {
-        "kind": snapshot.kind,
-        "tool": f"ecluse {__version__}",
-        "at": at.isoformat(),
-        "ledgers": {
-            name: {"size": it.size, "root": it.root} for name, it in sorted(snapshot.ledgers.items())
-        },
-    }
-    return write_backup(file, _entries(snapshot, databases), told=told)
+    return databases
 
 
 def _entries(snapshot: _Snapshot, databases: dict[str, Path]) -> Iterator[Entry]:

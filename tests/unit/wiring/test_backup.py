@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import UTC, datetime
@@ -300,6 +301,40 @@ def test_nothing_is_overwritten(home: Path, tmp_path: Path) -> None:
     assert restore(tmp_path / "kept.tar", tmp_path / "empty").files == dry.files
     modes = {stat.S_IMODE(it.stat().st_mode) for it in (tmp_path / "empty").rglob("*") if it.is_file()}
     assert modes == {0o600}
+
+
+def test_killed_at_any_moment_there_is_a_whole_one_or_none(home: Path, tmp_path: Path) -> None:
+    """A backup or a restore killed in the middle leaves no file and no place of that name, or a whole one, and running it again mends all."""
+    custody = home / "chambers" / "labo-a" / "custody" / "m-1"
+    for number in (1, 2):
+        (custody / f"part-000{number}.age").write_bytes(bytes(30_000_000))
+    kept, back = tmp_path / "kept.tar", tmp_path / "back"
+    for command, made in (
+        (f"back_up(Path({str(home)!r}), Path({str(kept)!r}), at=datetime.now(UTC))", kept),
+        (f"restore(Path({str(kept)!r}), Path({str(back)!r}))", back),
+    ):
+        process = subprocess.Popen(
+            [sys.executable, "-c", FULL, str(1 << 40), command], stdout=subprocess.PIPE
+        )
+        until = time.monotonic() + 20
+        while process.poll() is None and time.monotonic() < until:
+            if any(it.name.startswith(".") for it in tmp_path.iterdir()):
+                time.sleep(0.05)
+                break
+            time.sleep(0.005)
+        process.kill()
+        process.communicate()
+        if made == kept and kept.exists():
+            assert restore(kept, back, dry=True).files
+            kept.unlink()
+        elif made == back and back.exists():
+            assert (back / "chambers" / "labo-a" / "ledger.sqlite").is_file()
+            shutil.rmtree(back)
+        if made == kept:
+            back_up(home, kept, at=AT)
+        else:
+            restore(kept, back)
+    assert sorted(it.name for it in tmp_path.iterdir()) == ["back", "kept.tar", "sas"]
 
 
 @pytest.mark.parametrize("room", [1_000, 60_000])
