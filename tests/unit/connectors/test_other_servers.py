@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date
 from importlib import resources
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -260,11 +261,16 @@ def test_addresses_of_both_servers_are_read() -> None:
 
 
 def test_a_link_is_encrypted_and_verified_outside_this_machine() -> None:
-    """No address can say otherwise: neither an option nor a brace in a password ends the connection string's value."""
-    far = Address("tsql", "lis", host="db.lab.example", port=1433, account="r", password="a};Encrypt=no;{")
+    """No address can say otherwise: SQL Server's whole link is under TLS against the named authorities, else the machine's; so is Oracle's."""
+    far = Address(
+        "tsql", "lis", host="db.lab.example", port=1433, account="r", authority=Path("/etc/lab.pem")
+    )
     terms = sqlserver_terms(far)
-    assert "PWD={a}};Encrypt=no;{};" in terms
-    assert "Encrypt={yes};TrustServerCertificate={no};" in terms
+    assert (terms["cafile"], terms["validate_host"], terms["enc_login_only"]) == ("/etc/lab.pem", True, False)
+    assert sqlserver_terms(replace(far, authority=None))["cafile"]
+    assert "cafile" not in sqlserver_terms(replace(far, host="127.0.0.1"))
+    named = parse_address("sqlserver://r@db.lab.example/lis?ssl_ca=/etc/lab.pem")
+    assert sqlserver_terms(named)["cafile"] == "/etc/lab.pem"
     there = oracle_terms(Address("oracle", "X", host="db.lab.example", port=2484, account="r"))
     assert (there["protocol"], there["ssl_server_dn_match"]) == ("tcps", True)
 

@@ -250,12 +250,26 @@ def test_oracle_s_complaints_are_told_by_their_numbers(number: str, code: str) -
 
 @pytest.mark.parametrize(
     ("name", "code"),
-    [("OperationalError", "source/connection-cut"), ("ProgrammingError", "source/not-read")],
+    [
+        ("OperationalError", "source/connection-cut"),
+        ("ClosedConnectionError", "source/connection-cut"),
+        ("ProgrammingError", "source/not-read"),
+    ],
 )
 def test_sql_server_s_complaints_are_told_by_their_class(name: str, code: str) -> None:
     """What failed is said, and nothing of the server's text."""
-    complaint = type(name, (Complaint,), {"__module__": "mssql_python.exceptions"})()
+    complaint = type(name, (Complaint,), {"__module__": "pytds.tds_base"})()
     source = SqlserverSource(PLACE, enter=lambda _: Recorded([("c.max_length", complaint)]))
     with pytest.raises(Fault, match=code) as said:
+        source.catalogue()
+    assert "DUPONT" not in str(said.value)
+
+
+def test_a_socket_that_breaks_is_a_cut_connection() -> None:
+    """The system's own error of a socket, which the driver lets through, is said as a cut connection."""
+    source = SqlserverSource(
+        PLACE, enter=lambda _: Recorded([("c.max_length", ConnectionResetError("DUPONT"))])
+    )
+    with pytest.raises(Fault, match="source/connection-cut") as said:
         source.catalogue()
     assert "DUPONT" not in str(said.value)

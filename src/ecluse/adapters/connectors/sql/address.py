@@ -53,7 +53,7 @@ OPTIONS: Final[dict[Dialect, frozenset[str]]] = {
     "sqlite": frozenset(),
     "postgres": frozenset({"host", "port", "schema", "sslrootcert"}),
     "mysql": frozenset({"unix_socket", "ssl_ca"}),
-    "tsql": frozenset({"schema"}),
+    "tsql": frozenset({"schema", "ssl_ca"}),
     "oracle": frozenset({"schema", "wallet"}),
     "firebird": frozenset({"charset"}),
 }

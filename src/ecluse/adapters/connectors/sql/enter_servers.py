@@ -7,6 +7,7 @@ documentation; no server was at hand to enter.
 from __future__ import annotations
 
 import importlib
+import ssl
 from types import ModuleType
 from typing import Any, Final
 
@@ -19,10 +20,11 @@ __all__ = ["driver", "open_oracle", "open_sqlserver", "oracle_terms", "sqlserver
 
 CONNECT_SECONDS: Final = 15
 EXTRAS: Final = {
-    "mssql_python": "ecluse[sqlserver]",
+    "pytds": "ecluse[sqlserver]",
     "oracledb": "ecluse[oracle]",
     "firebird.driver": "ecluse[firebird]",
 }
+_TDS: Final = ("pytds", "OpenSSL")
 ORACLE_SESSION: Final = (
     "ALTER SESSION SET NLS_COMP = 'BINARY' NLS_SORT = 'BINARY' NLS_NUMERIC_CHARACTERS = '.,' NLS_CALENDAR = 'GREGORIAN' "
     "NLS_DATE_LANGUAGE = 'AMERICAN' TIME_ZONE = '+00:00'"
@@ -40,29 +42,34 @@ def driver(name: str) -> ModuleType:
         raise Refusal("address/driver-absent", got=name, expected=EXTRAS[name]) from None
 
 
-def sqlserver_terms(address: Address) -> str:
-    """The connection string, each value in braces ([MS-ODBCSTR] 2.1); the server's certificate is checked outside this machine."""
-    values = {
-        "Server": f"tcp:{address.host},{address.port}",
-        "Database": address.database,
-        "UID": address.account,
-        "PWD": address.password or "",
-        "Encrypt": "yes",
-        "TrustServerCertificate": "yes" if address.near else "no",
-        "ApplicationIntent": "ReadOnly",
-        "ConnectRetryCount": "0",  # one connection, one view: it is never renewed in silence
-    }
-    return "".join(f"{name}={{{value.replace('}', '}}')}}};" for name, value in values.items())
+def sqlserver_terms(address: Address) -> dict[str, Any]:
+    """What python-tds is given; outside this machine TLS for the whole link, the server's certificate checked, its host's name too.
+
+    The authorities are those of `ssl_ca`, else the machine's own.
+    """
+    terms: dict[str, Any] = {
+        "dsn": address.host, "port": address.port, "database": address.database, "user": address.account, "password": address.password or "",
+        "readonly": True, "autocommit": True, "login_timeout": CONNECT_SECONDS, "appname": "ecluse",
+        "disable_connect_retry": True,  # one connection, one view: it is never renewed in silence
+    }  # fmt: skip
+    if (
+        not address.near
+    ):  # without a file of authorities there is no TLS, so an absent one is a file that does not open
+        authorities = address.authority or ssl.get_default_verify_paths().cafile or "ssl_ca"
+        terms |= {"cafile": str(authorities), "validate_host": True, "enc_login_only": False}
+    return terms
 
 
 def open_sqlserver(address: Address) -> Any:
-    """A connection of mssql-python that commits each statement until a transaction is begun. Raises Fault `address/not-reached`."""
-    mssql = driver("mssql_python")
+    """A connection of python-tds that commits each statement until a transaction is begun. Raises Fault `address/not-reached`."""
+    pytds = driver("pytds")
     try:
-        connection = mssql.connect(sqlserver_terms(address), autocommit=True, timeout=0)
+        connection = pytds.connect(**sqlserver_terms(address))
         with connection.cursor() as cursor:
             cursor.execute(SQLSERVER_SESSION)
-    except (mssql.Error, mssql.ConnectionStringParseError, OSError, RuntimeError):
+    except Exception as error:
+        if not isinstance(error, OSError | ValueError) and not type(error).__module__.startswith(_TDS):
+            raise
         raise Fault("address/not-reached", where=str(address)) from None
     return connection
 

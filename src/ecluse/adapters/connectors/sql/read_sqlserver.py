@@ -19,6 +19,8 @@ from ecluse.terms.catalogue import Catalogue, Privilege
 
 __all__ = ["SqlserverSource"]
 
+CUT: Final = frozenset({"ClosedConnectionError", "InterfaceError", "OperationalError"})
+"""What python-tds raises where the connection has ended; besides, the system's own errors of a socket."""
 _VERSIONS: Final = "SELECT [snapshot_isolation_state] FROM [sys].[databases] WHERE [database_id] = DB_ID()"
 """1: ALLOW_SNAPSHOT_ISOLATION is on (sys.databases)."""
 
@@ -67,10 +69,9 @@ def _said(where: str) -> Iterator[None]:
     except UnicodeDecodeError:
         raise Refusal("source/encoding", where=where, got="SQL Server") from None
     except Exception as error:
-        if not type(error).__module__.startswith("mssql_python"):
+        if not isinstance(error, OSError) and not type(error).__module__.startswith(("pytds", "OpenSSL")):
             raise
         name = type(error).__name__
-        code = (
-            "source/connection-cut" if name in ("OperationalError", "InterfaceError") else "source/not-read"
-        )
+        cut = isinstance(error, OSError) or name in CUT
+        code = "source/connection-cut" if cut else "source/not-read"
         raise Fault(code, where=where, got=name) from None
