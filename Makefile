@@ -18,7 +18,7 @@ PYTEST := $(BIN)/pytest $(addprefix --cov=src/ecluse/,$(FLOORS)) --cov-branch --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format docs bench fuzz wheel lock changelog clean
+.PHONY: help demo test check format docs pictures bench fuzz wheel lock changelog clean
 
 help: ## Say what can be done
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r verb what; do printf '  make %-10s %s\n' "$$verb" "$$what"; done
@@ -43,6 +43,9 @@ format: $(VENV)/.ready-dev ## Write the code as `make check` wants it
 
 docs: $(VENV)/.ready-dev ## Write the pages of docs/reference that come from the code
 	$(BIN)/python -m house write
+
+pictures: $(VENV)/.ready-dev ## Take the manual's pictures of pages again (Debian's Chromium)
+	$(BIN)/python -m tests.pictures
 
 bench: $(BENCH)/.ready ## The figures of docs/reference/figures.md (long: never part of a test)
 	$(BENCH)/bin/python -m bench

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.vectors import judges
+
 CHROMIUM = Path("/usr/bin/chromium")
+AXE = judges.MODULES / "axe-core" / "axe.min.js"
 
 
 @contextmanager
@@ -48,3 +51,14 @@ def authenticator(page: Any, **options: object) -> tuple[Any, str]:
         },
     )
     return session, str(made["authenticatorId"])
+
+
+def axe(page: Any) -> list[str]:
+    """What axe-core finds against WCAG 2.1 A and AA, and its own good practice, on the page as it stands; the test is skipped where there is no axe-core."""
+    if not AXE.is_file():
+        pytest.skip(f"axe-core is absent ({judges.HOW})")
+    # Beside the page's policy, which lets no script in: through the debugger, as a browser's own tools do.
+    found = page.evaluate(
+        f"async () => {{ {AXE.read_text('utf-8')}; return (await axe.run(document, {{resultTypes: ['violations']}})).violations; }}"
+    )
+    return [f"{one['id']} ({node['target']})" for one in found for node in one["nodes"]]

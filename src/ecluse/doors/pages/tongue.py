@@ -180,7 +180,7 @@ def icon(mood: Mood) -> Markup:
 
 def scrolled(content: Markup, label: str) -> Markup:
     """Something wide that scrolls by itself on a narrow screen, and can be reached by the keyboard."""
-    return element("div", content, class_="scroll", role="region", aria_label=label, tabindex="0")
+    return element("div", content, class_="scroll", role="group", aria_label=label, tabindex="0")
 
 
 def sections(parts: Iterable[tuple[str, Content]]) -> Markup:
