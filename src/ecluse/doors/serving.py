@@ -14,7 +14,11 @@ from contextlib import contextmanager, suppress
 import uvicorn
 from django.core.asgi import get_asgi_application
 
+from ecluse.adapters.ssh_keys import SshKeys
 from ecluse.base.refusal import Fault, Refusal
+from ecluse.doors.sftp import Listening
+from ecluse.doors.sftp import serve as serve_sftp
+from ecluse.doors.sftp.people import People
 from ecluse.passage.keeping import keep
 from ecluse.wiring.exchange import Exchange
 
@@ -44,8 +48,22 @@ def tls(served: Exchange) -> ssl.SSLContext:
 
 async def _serve(served: Exchange, ready: Callable[[], None]) -> None:
     keep_house(served)  # before a door opens: a restored backup serves nothing that was to be erased
+    server, beside = _https(served, ready), await _sftp(served)
+    house = asyncio.create_task(_keep_house(served))
+    try:
+        await server.serve()
+    except SystemExit:  # uvicorn's way of saying that it cannot listen
+        door = served.settings.https
+        raise Fault("exchange/port-taken", where=door.address, got=door.port) from None
+    finally:
+        house.cancel()
+        beside.close()
+        await beside.wait_closed()
+
+
+def _https(served: Exchange, ready: Callable[[], None]) -> _Server:
     door = served.settings.https
-    server = _Server(
+    return _Server(
         uvicorn.Config(
             get_asgi_application(),
             host=door.address,
@@ -64,13 +82,19 @@ async def _serve(served: Exchange, ready: Callable[[], None]) -> None:
         ),
         ready,
     )
-    house = asyncio.create_task(_keep_house(served))
-    try:
-        await server.serve()
-    except SystemExit:  # uvicorn's way of saying that it cannot listen
-        raise Fault("exchange/port-taken", where=door.address, got=door.port) from None
-    finally:
-        house.cancel()
+
+
+async def _sftp(served: Exchange) -> Listening:
+    keys, door = SshKeys(served.settings.home / "ssh"), served.settings.sftp
+    return await serve_sftp(
+        address=door.address,
+        port=door.port,
+        host_key=keys.host(),
+        authority=keys.authority(),
+        admissions=People(served),
+        intakes=served.intake,
+        language=served.settings.language,
+    )
 
 
 async def _keep_house(served: Exchange) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -100,6 +102,48 @@ def test_a_laboratory_comes_in_works_and_a_person_leaves(served: Running, browse
     assert "terminé" in biologist.locator("main").inner_text()
     officer.goto(f"{served.url}chamber/labo-du-lac/")
     assert "/account/login/" in officer.url
+
+
+def test_an_engineer_comes_in_by_sftp_for_eight_hours(served: Running, browser: Any, tmp_path: Path) -> None:
+    """A certificate given in the console after a second factor opens the SFTP door to OpenSSH's own client; ended there, it opens nothing."""
+    if not shutil.which("sftp"):
+        pytest.skip("sftp: not installed (apt-get install openssh-client)")
+    served.type("exchange", "chamber", "labo-sftp", "--laboratory", "Laboratoire des écluses")
+    told = served.type(
+        "exchange", "invite", "labo-sftp", "--person", "Noa Marchand", "--professional-id", "K-7",
+        "--email", "noa@example.org", "--role", "engineer", "--organisation", "Kalibio SAS",
+    )  # fmt: skip
+    key = tmp_path / "id_ed25519"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    page = desk(browser)
+    join(page, told["link"])
+    page.goto(f"{served.url}sftp/")
+    page.locator("textarea").fill(key.with_suffix(".pub").read_text())
+    page.get_by_role("button", name="Obtenir un certificat").click()
+    if "again" in page.url:
+        page.locator("input[type=password]").fill(PASSWORD)
+        page.locator("main button[type=submit]").first.click()
+        page.goto(f"{served.url}sftp/")
+        page.locator("textarea").fill(key.with_suffix(".pub").read_text())
+        page.get_by_role("button", name="Obtenir un certificat").click()
+    certificate, known, command = page.locator("main pre").all_inner_texts()
+    (tmp_path / "id_ed25519-cert.pub").write_text(certificate + "\n")
+    (tmp_path / "known_hosts").write_text(known + "\n")
+    port, where = re.findall(r"-P (\d+) (\S+)$", command)[0]
+
+    def listed() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [
+                "sftp", "-q", "-b", "-", "-i", str(key), "-P", port, "-F", "none",
+                "-o", f"UserKnownHostsFile={tmp_path / 'known_hosts'}", "-o", "StrictHostKeyChecking=yes", where,
+            ],
+            input="ls -1\n", capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+
+    assert listed().returncode == 0, listed().stderr
+    page.get_by_role("button", name="Y mettre fin").click()
+    page.wait_for_load_state("networkidle")
+    assert listed().returncode != 0
 
 
 def test_axe_finds_nothing(served: Running, browser: Any) -> None:

@@ -118,7 +118,7 @@ class SshCertificate(models.Model):
     """A short-lived SSH certificate: its serial (the row's id), whose, for which key (SHA-256 fingerprint), until when."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="certificates")
-    chamber = models.CharField(max_length=40)
+    chambers: Any = models.JSONField(default=list)
     fingerprint = models.CharField(max_length=60)
     issued_at = models.DateTimeField()
     until = models.DateTimeField()

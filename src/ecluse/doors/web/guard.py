@@ -24,6 +24,7 @@ from django.utils import timezone, translation
 
 from ecluse.adapters.accounts.people import note_two_networks
 from ecluse.base.words import LANGUAGES
+from ecluse.people.role import Permission, Role, permissions
 from ecluse.wiring.console import exchange
 
 __all__ = [
@@ -167,13 +168,15 @@ def tried(request: HttpRequest, credentials: Mapping[str, str] | None) -> str:
     return (given.get("username") or given.get("email") or request.POST.get("login", "")).strip().lower()
 
 
-def spoken(request: HttpRequest) -> dict[str, Any]:  # noqa: ARG001 - a context processor's signature
-    """What every template knows: its language, the other one, and the exchange."""
+def spoken(request: HttpRequest) -> dict[str, Any]:
+    """What every template knows: its language, the other one, the exchange, and whether the person sends or takes parcels."""
     language = translation.get_language() or "fr"
     return {
         "language": language,
         "other_language": "en" if language == "fr" else "fr",
         "exchange": exchange().settings,
+        "sends": request.user.is_authenticated
+        and bool(permissions(Role(request.user.role)) & {Permission.DEPOSIT, Permission.LOAD}),
     }
 
 

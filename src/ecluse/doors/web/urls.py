@@ -5,7 +5,7 @@ from __future__ import annotations
 from allauth.account import views as account
 from django.urls import URLPattern, URLResolver, include, path
 
-from ecluse.doors.web import assets, chamber, home, join, machines, paper, people, register
+from ecluse.doors.web import assets, chamber, home, join, machines, paper, people, register, ssh
 
 __all__ = ["urlpatterns"]
 
@@ -21,6 +21,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("chamber/<slug:chamber>/machines/<int:machine>/end/", machines.end, name="end_machine"),
     path("chamber/<slug:chamber>/register/", register.register, name="register"),
     path("chamber/<slug:chamber>/measures/", register.measures, name="measures"),
+    path("sftp/", ssh.certificates, name="certificates"),
+    path("sftp/<int:serial>/end/", ssh.end, name="end_certificate"),
     path("join/<str:token>/", join.join, name="join"),
     path("style/<str:name>", assets.style, name="style"),
     path("script/<path:name>", assets.script, name="script"),

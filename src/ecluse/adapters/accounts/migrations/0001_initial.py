@@ -122,7 +122,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("chamber", models.CharField(max_length=40)),
+                ("chambers", models.JSONField(default=list)),
                 ("fingerprint", models.CharField(max_length=60)),
                 ("issued_at", models.DateTimeField()),
                 ("until", models.DateTimeField()),
