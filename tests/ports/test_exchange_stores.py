@@ -133,10 +133,10 @@ def test_an_unsafe_vault_is_said_at_the_start(
     """A server in a country that no instruction names, or without its bucket, is among what keeps the exchange from starting."""
     served = opened()
     served.create_chamber("labo-a")
-    assert list(unfit(served.settings.objects, served.chamber("labo-a"), language="en")) == []
+    assert list(unfit(served.settings.objects, served.chamber("labo-a"), language="en", probe=True)) == []
     (home / FILE).write_text((home / FILE).read_text("utf-8").replace(old, new), "utf-8")
     served = opened()
-    (told,) = unfit(served.settings.objects, served.chamber("labo-a"), language="en")
+    (told,) = unfit(served.settings.objects, served.chamber("labo-a"), language="en", probe=True)
     assert said in told
 
 
@@ -165,6 +165,8 @@ def test_a_database_that_is_away_is_a_fault(home: Path, opened: Open) -> None:
     with pytest.raises(Fault, match="ledger/away") as fault:
         opened().create_chamber("labo-a")
     assert fault.value.retry
+    (home / FILE).write_text(text, "utf-8")
+    assert opened().create_chamber("labo-a").ledger.size == 0
 
 
 def test_every_mistake_of_the_two_tables_is_named(tmp_path: Path) -> None:

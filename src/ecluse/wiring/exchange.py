@@ -23,6 +23,7 @@ There is no field for a key that opens a parcel, none for a plain-text door, and
 from __future__ import annotations
 
 import re
+import shutil
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -34,7 +35,7 @@ from ecluse.adapters.clock import SystemClock
 from ecluse.adapters.documents import DocumentFolder
 from ecluse.adapters.private import log_key
 from ecluse.adapters.uploads import DiskUploads
-from ecluse.base.refusal import Refusal
+from ecluse.base.refusal import Fault, Refusal
 from ecluse.base.words import LANGUAGES
 from ecluse.passage.arrivals import Arrivals
 from ecluse.passage.chamber import Chamber
@@ -139,7 +140,7 @@ class Exchange:
         return sorted(it.name for it in folder.iterdir()) if folder.is_dir() else []
 
     def create_chamber(self, name: str) -> Chamber:
-        """A new laboratory's chamber, with a log key of its own. Raises Refusal `settings/exists`, `vault/name`."""
+        """A new laboratory's chamber, with a log key of its own. Raises Refusal `settings/exists`, `vault/name`, Fault `ledger/away`."""
         if not CHAMBER.fullmatch(name):
             raise Refusal("vault/name")
         folder = self.settings.home / "chambers" / name
@@ -149,7 +150,11 @@ class Exchange:
         key = folder / "log.key"
         key.touch(mode=0o600)
         key.write_bytes(SigningKey.new().seed)
-        return self.chamber(name)
+        try:
+            return self.chamber(name)
+        except (Refusal, Fault):  # a server that is away: the same command again makes it
+            shutil.rmtree(folder)
+            raise
 
     def chamber(self, name: str) -> Chamber:
         """One chamber with its tools. Raises Refusal `chamber/unknown`."""

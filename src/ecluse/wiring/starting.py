@@ -58,7 +58,8 @@ def unsafe(served: Exchange, *, at: datetime) -> Iterator[Sentence | str]:
             last = entry
         if last is not None and last.time - at > MOST_DRIFT:
             yield _said("clock", where=chamber, when=last.time.isoformat())
-        yield from unfit(settings.objects, served.chamber(chamber), language=settings.language)
+        first = chamber == served.chambers()[0]  # one server for all of them
+        yield from unfit(settings.objects, served.chamber(chamber), language=settings.language, probe=first)
 
 
 def make_certificate(settings: ExchangeSettings, *, at: datetime) -> None:

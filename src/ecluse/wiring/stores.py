@@ -71,15 +71,15 @@ def custody_of(store: ObjectStore | None, *, home: Path, chamber: str) -> Vault:
     return ObjectVault(place, prefix=chamber)
 
 
-def unfit(store: ObjectStore | None, chamber: Chamber, *, language: str) -> Iterator[str]:
-    """Why the parcels of this chamber may not be kept there: the country, the account, the server that would replace what is kept."""
+def unfit(store: ObjectStore | None, chamber: Chamber, *, language: str, probe: bool) -> Iterator[str]:
+    """Why the parcels of this chamber may not be kept there: the country; with `probe`, the account, or a server that would replace what is kept."""
     if store is None:
         return
     from ecluse.adapters.objects.vault import ObjectVault
 
     try:
         check_country(store.country, named=countries_named(chamber))
-        assert isinstance(chamber.custody, ObjectVault)
-        chamber.custody.check()
+        if probe and isinstance(chamber.custody, ObjectVault):
+            chamber.custody.check()
     except (Refusal, Fault) as said:
         yield said.message(language)
