@@ -47,7 +47,10 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """One local test code. `scales`: before and after `CHANGE_DAY`, none where the result is a word; `words` names a list of `WORDS`."""
+    """One local test code. `scales`: before and after `CHANGE_DAY`, none where the result is a word; `words` names a list of `WORDS`.
+
+    `loinc` is of the unit after that day, which is the one that the old system's dictionary states: older results, in mg/L or g/L, are of another code.
+    """
 
     code: str
     label: str
