@@ -48,26 +48,26 @@ def _role(context: Context, account: Any) -> str:
     return label
 
 
-CODES: Final = {
-    "state": "pages.state",
-    "paper": "console.paper",
-    "standing": "console.standing",
-    "waits": "console.waits",
-    "lamp_name": "console.lamp",
-    "lamp_state": "console.lamp_is",
-    "outcome": "console.outcome",
-    "run": "console.run",
+CODES: Final[dict[str, Callable[[str], str]]] = {
+    "state": lambda code: f"pages.state_{code}",
+    "paper": lambda code: f"console.paper_{code}",
+    "standing": lambda code: f"console.standing_{code}",
+    "waits": lambda code: f"console.waits_{code}",
+    "lamp_name": lambda code: f"console.lamp_{code}",
+    "lamp_state": lambda code: f"console.lamp_is_{code}",
+    "outcome": lambda code: f"console.outcome_{code}",
+    "run": lambda code: f"console.run_{code}",
 }
-"""Tags that put a code of the subject into words: each with the beginning of its keys."""
+"""Tags that put a code of the subject into words: each with how its key is made."""
 
 
-def _of_code(prefix: str) -> Callable[[Context, str], str]:
+def _of_code(key_of: Callable[[str], str]) -> Callable[[Context, str], str]:
     def worded(context: Context, code: str) -> str:
-        key = f"{prefix}_{code.replace('-', '_').replace('.', '_')}"
+        key = key_of(code.replace("-", "_").replace(".", "_"))
         return say(key, context["language"]) if key in sentences() else code
 
     return worded
 
 
-for name, prefix in CODES.items():
-    register.simple_tag(takes_context=True, name=name)(_of_code(prefix))
+for name, key_of in CODES.items():
+    register.simple_tag(takes_context=True, name=name)(_of_code(key_of))
