@@ -14,8 +14,8 @@ import pytest
 from ecluse.adapters.connectors.files.folder import listed
 from ecluse.adapters.connectors.files.source import FilesSource
 from ecluse.base.refusal import Refusal
-from ecluse.passage.outbound import rejects_key
 from ecluse.passage.rejects import RejectVault
+from ecluse.passage.site import rejects_key
 from ecluse.proof.canonical import strict_json
 from ecluse.proof.sign import verify_document
 from ecluse.wiring.course import Course

@@ -9,8 +9,8 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from ecluse.passage.outbound import rejects_key
 from ecluse.passage.rejects import RejectVault
+from ecluse.passage.site import rejects_key
 from ecluse.terms.instruction import Instruction, NamedField
 from tests.containers import MARKERS, cda, packed, plain_report, telling_report
 from tests.workspaces import also, laboratory, start

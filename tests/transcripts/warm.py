@@ -93,7 +93,12 @@ def read_all() -> None:
     """What commands import when they run, but for what only an exchange does."""
     for name in ("ecluse.wiring.workspace", "ecluse.wiring.demonstration", "ecluse.wiring.inspection"):
         importlib.import_module(name)
-    for folder in ("ecluse.doors.cli", "ecluse.adapters.connectors", "ecluse.adapters.containers"):
+    for folder in (
+        "ecluse.doors.cli",
+        "ecluse.passage",
+        "ecluse.adapters.connectors",
+        "ecluse.adapters.containers",
+    ):
         for module in pkgutil.walk_packages(importlib.import_module(folder).__path__, f"{folder}."):
             with suppress(ImportError):  # a driver that this machine has not: its command says so
                 importlib.import_module(module.name)

@@ -13,9 +13,7 @@ from ecluse.passage.acts import INSTRUCTION_REVOKED, KEY_DESTROYED, KEY_RESURREC
 from ecluse.passage.authority import signed_instruction
 from ecluse.passage.erase import Certificate, Place, erase
 from ecluse.passage.migration import STOPPED, Act, MigrationState
-from ecluse.passage.outbound import rejects_key
-from ecluse.passage.replay import COMING, WHOLE
-from ecluse.passage.site import Site
+from ecluse.passage.site import COMING, WHOLE, Site, rejects_key
 from ecluse.passage.standing import stands
 from ecluse.people.person import check_may
 from ecluse.people.role import Permission

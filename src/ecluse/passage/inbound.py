@@ -26,13 +26,12 @@ from ecluse.passage.extract import Progress, Snapshot, quiet
 from ecluse.passage.handover import Part, check_parcel, open_part
 from ecluse.passage.load import Loader, Target, placed, publish
 from ecluse.passage.migration import Act, MigrationState
-from ecluse.passage.outbound import rejects_key
 from ecluse.passage.parcel import MANIFEST, Manifest, PartLine, fingerprint, part_name, read_manifest
 from ecluse.passage.reconcile import Reconciliation, Side, reconcile
 from ecluse.passage.rejects import REASON, RejectVault
 from ecluse.passage.replay import Replayed, replay, settle
 from ecluse.passage.rows import read_body
-from ecluse.passage.site import Site
+from ecluse.passage.site import Site, rejects_key
 from ecluse.passage.standing import taken_at
 from ecluse.passage.statement import KindStatement, Statement
 from ecluse.passage.tally import Checksum, Salts, Tally

@@ -23,7 +23,7 @@ from ecluse.passage.extract import Progress, Source, extract, quiet
 from ecluse.passage.migration import Act, MigrationState
 from ecluse.passage.parcel import MANIFEST, Sealer, part_name, read_manifest
 from ecluse.passage.rejects import RejectVault
-from ecluse.passage.site import Site
+from ecluse.passage.site import Site, rejects_key
 from ecluse.passage.statement import Statement
 from ecluse.passage.tally import Checksum, Salts
 from ecluse.people.person import check_may
@@ -42,7 +42,6 @@ __all__ = [
     "deposit",
     "extract_parcel",
     "prepare",
-    "rejects_key",
     "state_dump",
     "state_files",
 ]
@@ -57,11 +56,6 @@ class Passage:
     plan: Plan
     sequence: int
     previous: str
-
-
-def rejects_key(migration: str) -> str:
-    """The name of the key that a migration's rejected rows are sealed to, at either site."""
-    return f"{migration}-rejects"
 
 
 def begin(site: Site, *, by: str, instruction: str, rehearse: int = 0, delta: bool = False) -> str:

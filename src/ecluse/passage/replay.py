@@ -8,21 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import pyarrow as pa
 
 from ecluse.passage.custody import Vault
 from ecluse.passage.load import PLACE, Loader, Mark, RowsRefused
 from ecluse.passage.rejects import REASON, RejectVault
+from ecluse.passage.site import COMING, WHOLE
 from ecluse.proof.seal import Recipient
 from ecluse.proof.unseal import Opener
 
-__all__ = ["COMING", "WHOLE", "Replayed", "replay", "settle"]
-
-COMING: Final = "-next"
-WHOLE: Final = "-whole"
-"""Folders beside that of the rejects: what will stay, and the sign that all of it is there."""
+__all__ = ["Replayed", "replay", "settle"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from ecluse.base.refusal import Refusal
 from ecluse.passage.custody import Vault
@@ -22,7 +22,16 @@ from ecluse.proof.seal import Recipient
 from ecluse.proof.sign import PublicKey
 from ecluse.proof.unseal import Identity
 
-__all__ = ["KeyStore", "Known", "Site"]
+__all__ = ["COMING", "WHOLE", "KeyStore", "Known", "Site", "rejects_key"]
+
+COMING: Final = "-next"
+WHOLE: Final = "-whole"
+"""Folders beside that of the rejects, while they are replayed: what will stay, and the sign that all of it is there."""
+
+
+def rejects_key(migration: str) -> str:
+    """The name of the key that a migration's rejected rows are sealed to, at either site."""
+    return f"{migration}-rejects"
 
 
 class KeyStore(Protocol):

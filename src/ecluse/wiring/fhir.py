@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ecluse.base.refusal import Refusal
-from ecluse.passage.extract import Source
-from ecluse.passage.load import Target
+
+if TYPE_CHECKING:
+    from ecluse.passage.extract import Source
+    from ecluse.passage.load import Target
 
 __all__ = ["FHIR", "check_fhir", "fhir_source", "fhir_target"]
 

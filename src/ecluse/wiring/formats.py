@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from secrets import token_bytes
-from typing import Final, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, cast, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from ecluse.adapters.connectors.files.address import FilesAddress
-from ecluse.adapters.connectors.files.format import Format, Tables
 from ecluse.base.refusal import Refusal
+
+if TYPE_CHECKING:
+    from ecluse.adapters.connectors.files.format import Format, Tables
 
 __all__ = ["FORMATS", "MAPPINGS", "Secret", "format_of", "shipped_mapping", "unheld", "writable"]
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ecluse.adapters.connectors.gnuhealth.address import SCHEMES, parse_gnuhealth
-from ecluse.passage.extract import Source
-from ecluse.passage.load import Target
+
+if TYPE_CHECKING:
+    from ecluse.passage.extract import Source
+    from ecluse.passage.load import Target
 
 __all__ = ["SCHEMES", "check_gnuhealth", "gnuhealth_source", "gnuhealth_target"]
 

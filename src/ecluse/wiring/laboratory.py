@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from ecluse.adapters.checksums import DuckChecksum
 from ecluse.adapters.clock import SystemClock
 from ecluse.adapters.documents import DocumentFolder
 from ecluse.adapters.journal import WitnessedJournal
@@ -19,8 +17,6 @@ from ecluse.adapters.private import log_key
 from ecluse.adapters.records import SqliteMemory, SqliteRecords
 from ecluse.adapters.vaults import DiskVault
 from ecluse.passage.closing import bury
-from ecluse.passage.extract import Source
-from ecluse.passage.load import Target
 from ecluse.passage.site import Known, Site
 from ecluse.proof.keys import SigningKey
 from ecluse.proof.ledger import Ledger
@@ -32,6 +28,11 @@ from ecluse.wiring.formats import unheld
 from ecluse.wiring.passkeys import PasskeyFolder
 from ecluse.wiring.settings import Settings, Side, SystemSettings
 from ecluse.wiring.systems import open_source, open_target
+
+if TYPE_CHECKING:
+    from ecluse.passage.extract import Source
+    from ecluse.passage.load import Target
+    from ecluse.passage.tally import Checksum
 
 __all__ = [
     "NOW",
@@ -72,8 +73,6 @@ def open_site(settings: Settings, side: Side, *, clock: Clock = NOW) -> Site:
 
     Raises Refusal `settings/site-absent`, `ledger/rolled-back`, `key/...`.
     """
-    # Arrow's own allocators keep what other threads freed: 80 MB more at the height of a passage, for no gain in time.
-    pa.set_memory_pool(pa.system_memory_pool())
     folder = SiteFolder(settings.side(side).site)
     at = clock()
     roots = folder.peers()
@@ -116,6 +115,7 @@ def mapping_of(system: SystemSettings) -> Mapping:
 
 def source_of(system: SystemSettings) -> Source:
     """The system as a source, not yet connected."""
+    _spare_memory()
     folder = SiteFolder(system.site)
     scratch = system.site if system.site.is_dir() else None
     secret = folder.secret_of_ids if folder.has_agent else unheld
@@ -126,9 +126,19 @@ def source_of(system: SystemSettings) -> Source:
 
 def target_of(system: SystemSettings) -> Target:
     """The system as a target."""
+    _spare_memory()
     return open_target(system.url, password_file=system.password_file)
 
 
-def checksum() -> DuckChecksum:
+def checksum() -> Checksum:
     """The row checksum both sides use."""
+    from ecluse.adapters.checksums import DuckChecksum
+
     return DuckChecksum()
+
+
+def _spare_memory() -> None:
+    """Arrow's own allocators keep what other threads freed: 80 MB more at the height of a passage, for no gain in time."""
+    import pyarrow as pa
+
+    pa.set_memory_pool(pa.system_memory_pool())

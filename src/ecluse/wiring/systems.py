@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ecluse.adapters.connectors.files.address import format_named, parse_files
 from ecluse.adapters.connectors.sql.address import Address, parse_address, password_from, refuse_password
 from ecluse.base.refusal import Refusal
-from ecluse.passage.extract import Source
-from ecluse.passage.load import Target
 from ecluse.wiring.fhir import FHIR, check_fhir, fhir_source, fhir_target
 from ecluse.wiring.folders import SiteFolder
 from ecluse.wiring.formats import Secret, format_of, unheld, writable
 from ecluse.wiring.gnuhealth import SCHEMES as GNUHEALTH
 from ecluse.wiring.gnuhealth import check_gnuhealth, gnuhealth_source, gnuhealth_target
+
+if TYPE_CHECKING:
+    from ecluse.passage.extract import Source
+    from ecluse.passage.load import Target
 
 __all__ = ["check_address", "open_source", "open_target"]
 

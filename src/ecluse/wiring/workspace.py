@@ -6,28 +6,28 @@ Decides which of the two sites is held here and what comes next after each state
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ecluse.adapters.clock import SystemClock
 from ecluse.adapters.connectors.files.address import format_named, parse_files
 from ecluse.adapters.connectors.sql.address import parse_address, password_from
-from ecluse.adapters.connectors.sql.profile import profile_database
 from ecluse.base.refusal import Refusal
 from ecluse.passage.authority import Authority, authority, signed_instruction
-from ecluse.passage.extract import Source
 from ecluse.passage.lock import Lamp, check_target, current_instruction, lamps
 from ecluse.passage.migration import MigrationState
-from ecluse.passage.outbound import Passage, check_account
-from ecluse.passage.preview import Preview, preview
 from ecluse.passage.site import Site
 from ecluse.terms.catalogue import Catalogue
 from ecluse.terms.plan import Plan, compile_plan
-from ecluse.terms.profile import Profile
 from ecluse.terms.vocabulary import vocabulary
-from ecluse.wiring.course import Course, privileges_needed
 from ecluse.wiring.folders import SiteFolder
 from ecluse.wiring.laboratory import Clock, mapping_of, open_site, source_of, target_of
 from ecluse.wiring.settings import Settings, Side, SystemSettings
+
+if TYPE_CHECKING:
+    from ecluse.passage.extract import Source
+    from ecluse.passage.preview import Preview
+    from ecluse.terms.profile import Profile
+    from ecluse.wiring.course import Course
 
 __all__ = ["STEPS", "Workspace", "profile_of"]
 
@@ -72,6 +72,8 @@ class Workspace:
 
     def course(self) -> Course:
         """Both sites, and the steps between them."""
+        from ecluse.wiring.course import Course
+
         return Course.of(self.settings, self.site("source"), self.site("target"))
 
     def lock(self, site: Site, *, instruction: str = "") -> tuple[str, tuple[Lamp, ...]]:
@@ -95,6 +97,9 @@ class Workspace:
 
         Raises too what keeps it from being looked at: the Refusal of a dark lamp or of the plan, Fault `address/not-reached`.
         """
+        from ecluse.passage.outbound import Passage, check_account
+        from ecluse.wiring.course import privileges_needed
+
         behind = self.authority(site, instruction)
         coming = Passage(name="", authority=behind, plan=self.plan(behind), sequence=1, previous="")
         check_account(coming, self.source(), privileges_needed)
@@ -120,6 +125,8 @@ class Workspace:
 
     def preview(self, plan: Plan) -> Preview:
         """What the plan would do, counted in one snapshot of the source."""
+        from ecluse.passage.preview import preview
+
         with self.source().snapshot() as snapshot:
             return preview(snapshot, plan)
 
@@ -129,6 +136,8 @@ def profile_of(system: SystemSettings) -> tuple[Profile, Catalogue]:
 
     Raises Refusal `address/...`, `files/...`, `table/...`, Fault `profile/failed`.
     """
+    from ecluse.adapters.connectors.sql.profile import profile_database
+
     if format_named(system.url) == "table":
         return _profile_of_tables(system)
     address = parse_address(system.url)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecluse.passage.handover import Part
-from ecluse.passage.replay import COMING
+from ecluse.passage.site import COMING
 from tests.unit.passage.desk import Desk, Picky, doctors, part, patients
 
 OWN = {"number": "4", "town": None, "state": "OWN", "line": None, "copy": None, "kind": None, "gone": None}

@@ -13,7 +13,7 @@ from ecluse.passage.closing import KEY_DESTROYED, bury, expire_due, revoke
 from ecluse.passage.inbound import accept, receive, replay_rejects, roll_back
 from ecluse.passage.migration import Act, MigrationState
 from ecluse.passage.outbound import deposit, extract_parcel, prepare
-from ecluse.passage.replay import WHOLE
+from ecluse.passage.site import WHOLE
 from ecluse.proof.sign import verify_document
 from ecluse.terms.catalogue import Privilege
 from tests.documents import BIOLOGIST, ENGINEER, SECOND

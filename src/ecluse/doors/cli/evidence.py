@@ -17,8 +17,8 @@ __all__ = ["bundle", "ledger", "rejects", "replay", "report", "sample", "verify"
 
 def rejects(ctx: typer.Context, *, migration: Migration = "", json: Json = False) -> None:
     """How many rows were rejected, at which side and why, with the shape of what stood there: never a row, never a value."""
-    from ecluse.passage.outbound import rejects_key
     from ecluse.passage.rejects import RejectVault
+    from ecluse.passage.site import rejects_key
 
     place = here(ctx, json=json)
     voice, workspace = place.voice, place.workspace
