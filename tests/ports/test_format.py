@@ -193,7 +193,7 @@ def test_files_are_named_by_numbers_and_safe_letters(writer: Described) -> None:
 
 
 def test_cases_are_written_as_they_come(writer: Described) -> None:
-    """The first file is there before the last case is asked for: memory does not grow with the number of cases."""
+    """The first file is there before the last case is asked for: memory does not grow with the number of cases, nor with their documents."""
     fmt = writer.format()
     mapping = mapping_of(fmt)
     asked = 0
@@ -202,7 +202,10 @@ def test_cases_are_written_as_they_come(writer: Described) -> None:
         nonlocal asked
         while asked < 20_000:
             asked += 1
-            yield plain(mapping, asked)
+            case = plain(mapping, asked)
+            for document in case.documents:  # a file is full sooner of documents than of rows
+                document["content"] = b"%PDF-1.7\n" + bytes(24_000)
+            yield case
 
     assert next(iter(fmt.write(endless(), [])))
     assert asked < 20_000
