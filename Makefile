@@ -10,7 +10,7 @@ FUZZ := .venv-fuzz
 SECONDS ?= 60
 PIP := -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --require-hashes --no-deps --only-binary :all:
-# One process for each core, a file never split: every process starts its own database servers, and stops them.
+# One process for each core, a file never split, the longest first (tests/conftest.py): every process starts its own database servers, and stops them.
 WORKERS ?= 2
 # 100 % where the public age vectors are installed (CONTRIBUTING); without them `proof` falls a little short.
 FLOORS := base proof people terms passage inspection
@@ -28,7 +28,7 @@ demo: $(VENV)/.ready ## Invent a laboratory and carry its records through the lo
 	@$(BIN)/ecluse demo
 
 test: check ## Everything: the checks, then every test, with what was skipped named at the end
-	$(PYTEST) -n $(WORKERS) --dist loadfile
+	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.ready-dev ## Format, lint, types, import contracts, generated pages
 	$(BIN)/ruff format --check
