@@ -34,7 +34,7 @@ class Accounts:
 
     def __init__(self) -> None:
         self.held: dict[str, Admitted] = {}
-        self.certified: dict[int, tuple[str, datetime]] = {}
+        self.certified: dict[int, tuple[str, tuple[str, ...], datetime]] = {}
         self.ended: set[int] = set()
         self.asked: list[str] = []
 
@@ -42,17 +42,17 @@ class Accounts:
         self.asked.append(login)
         found = self.held.get(login)
         now = datetime.now(UTC)  # noqa: TID251 - as the certificates, which OpenSSH and asyncssh hold against the machine's clock
-        live = [
-            it
-            for it, (whose, until) in self.certified.items()
-            if whose == login and now < until and it not in self.ended
-        ]
-        return None if found is None else replace(found, serials=tuple(live))
+        live = {
+            serial: chambers
+            for serial, (whose, chambers, until) in self.certified.items()
+            if whose == login and now < until and serial not in self.ended
+        }
+        return None if found is None else replace(found, certificates=live)
 
     def issue(
         self, login: str, *, fingerprint: str, chambers: Sequence[str], at: datetime, until: datetime
     ) -> int:
-        self.certified[len(self.certified) + 1] = (login, until)
+        self.certified[len(self.certified) + 1] = (login, tuple(chambers), until)
         return len(self.certified)
 
 

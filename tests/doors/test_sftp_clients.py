@@ -164,9 +164,11 @@ def test_a_client_may_rename_what_is_whole(door: Opened, suffix: str) -> None:
 
 
 def test_a_certificate_lets_in_until_it_is_ended(door: Opened) -> None:
-    """A certificate of the console's lets its key in; ended, it lets nobody in at the next login, and who is in is put out; so is an ended account."""
-    _, issued = door.certify("p-00c3", sends=True)
+    """A certificate of the console's lets its key in to its own chambers alone; ended, it lets nobody in at the next login, and who is in is put out; so is an ended account."""
+    door.awaits("labo-b")
+    _, issued = door.certify("p-00c3", sends=True, chambers=("labo-a", "labo-b"))
     assert door.sftp("p-00c3", f"ls {MIGRATION}\n").well
+    assert "door.entered" not in [act for _, act, _ in door.entries("labo-b")]
     assert (door.entries()[-1][0], door.entries()[-1][2]["key"]) == ("p-00c3", f"certificate {issued.serial}")
 
     async def look(session: asyncssh.SFTPClient) -> None:

@@ -144,6 +144,13 @@ class Sessions(RuleBasedStateMachine):
             assert (got is None) == whole
             if whole:
                 self.kept[target] = self.going.pop(source)
+        elif (
+            source not in self.going
+            and source not in OWN
+            and final_name(source) == target
+            and target in self.kept
+        ):
+            assert got is None  # as if the exchange had finished it meanwhile
         else:
             assert isinstance(got, asyncssh.SFTPError)
 

@@ -134,9 +134,11 @@ class Intake:
         kept = []
         for migration in self.uploads.folders():
             for name in self.uploads.names(migration):
-                with suppress(Refusal), self.begin(migration, name, sent=AT_START) as coming:
-                    if coming.is_whole():
-                        kept.append(coming.finish())
+                with suppress(Refusal, Fault):  # another file's trouble is not this one's
+                    self.chamber.check_takes(migration)
+                    with self.begin(migration, name, sent=AT_START) as coming:
+                        if coming.is_whole():
+                            kept.append(coming.finish())
         self.arrivals.settle()
         return kept
 

@@ -456,6 +456,16 @@ def test_uploads_of_a_migration_that_ended_wait_for_its_erasure(await_parcel: Aw
     await_parcel.chamber.record(Act.REVOKE.value, by="p-00d0", subject=MIGRATION, body={})
     assert await_parcel.intake.settle() == []
     assert await_parcel.chamber.custody.names(MIGRATION) == []
+    assert codes(await_parcel) == []
+
+
+def test_one_upload_in_trouble_does_not_hold_the_others(await_parcel: Awaiting) -> None:
+    """While one file comes, those that were whole are finished."""
+    for name in await_parcel.parts:
+        with begin(await_parcel, name) as coming:
+            coming.append(0, [await_parcel.files[name]])
+    with begin(await_parcel):
+        assert [kept.name for kept in await_parcel.intake.settle()] == ["part-0002.age"]
 
 
 # --- the ledger under several processes --------------------------------------------------------------------------------------------------

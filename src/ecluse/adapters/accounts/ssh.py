@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from ecluse.adapters.accounts.models import Account, SshCertificate
 from ecluse.passage.chamber import Chamber
 
-__all__ = ["SerialRegister", "end_certificate", "living_certificates", "serials"]
+__all__ = ["SerialRegister", "end_certificate", "living_certificates"]
 
 ISSUED: Final = "certificate.issued"
 ENDED: Final = "certificate.ended"
@@ -53,11 +53,6 @@ class SerialRegister:
 def living_certificates(account: Account, *, at: datetime) -> list[SshCertificate]:
     """Those that are neither over nor ended, newest first."""
     return list(SshCertificate.objects.filter(account=account, ended_at=None, until__gt=at).order_by("-pk"))
-
-
-def serials(account: Account, *, at: datetime) -> tuple[int, ...]:
-    """Their serials."""
-    return tuple(int(it.pk) for it in living_certificates(account, at=at))
 
 
 def end_certificate(served: Chambers, certificate: SshCertificate, *, by: Account) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 import asyncssh
 
-__all__ = ["Admissions", "Admitted", "Recognised", "principal", "proofs", "used"]
+__all__ = ["Admissions", "Admitted", "Recognised", "let_in", "principal", "used"]
 
 _NOTHING: Final = "no-pty,no-port-forwarding,no-agent-forwarding,no-x11-forwarding"
 
@@ -23,7 +23,7 @@ class Admitted:
     """What one account may do here.
 
     `id`: as the ledger names it (`p-...`, or a machine's site). `chambers`: where it is admitted now. `migration`: the only one, for a machine bound to one.
-    `keys`: its enrolled public keys, each OpenSSH's one line. `serials`: its certificates that are neither over nor ended.
+    `keys`: its enrolled public keys, each OpenSSH's one line. `certificates`: those neither over nor ended, by serial, each with the chambers it opens.
     """
 
     id: str
@@ -32,7 +32,7 @@ class Admitted:
     reads: bool = False
     migration: str = ""
     keys: tuple[str, ...] = ()
-    serials: tuple[int, ...] = ()
+    certificates: Mapping[int, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
 
 class Admissions(Protocol):
@@ -82,9 +82,14 @@ def used(connection: asyncssh.SSHServerConnection) -> str:
     return str(environment.get("KEY")) if isinstance(environment, dict) else ""
 
 
-def proofs(found: Admitted) -> frozenset[str]:
-    """All by which this account may come in, as `used` writes them."""
-    return frozenset([*(fingerprint for _, fingerprint in _keys(found)), *map(_certificate, found.serials)])
+def let_in(found: Admitted | None, by: str) -> Admitted | None:
+    """What an account may do who came in so, as `used` writes it: a certificate opens its own chambers alone. None when that lets nobody in any more."""
+    if found is None:
+        return None
+    for serial, chambers in found.certificates.items():
+        if by == _certificate(serial):
+            return replace(found, chambers=tuple(it for it in found.chambers if it in chambers))
+    return found if by in {fingerprint for _, fingerprint in _keys(found)} else None
 
 
 def _certificate(serial: int) -> str:
@@ -94,7 +99,7 @@ def _certificate(serial: int) -> str:
 def _lines(login: str, found: Admitted, authority: str) -> Iterator[str]:
     for line, fingerprint in _keys(found):
         yield f'{_NOTHING},environment="KEY={fingerprint}" {line}'
-    for serial in found.serials:
+    for serial in found.certificates:
         said = f'principals="{principal(login, serial)}",environment="KEY={_certificate(serial)}"'
         yield f"cert-authority,{_NOTHING},{said} {authority}"
 

@@ -16,7 +16,7 @@ from typing import Final
 import asyncssh
 
 from ecluse.base.refusal import Fault
-from ecluse.doors.sftp.admitted import Admissions, Admitted, Recognised, proofs, used
+from ecluse.doors.sftp.admitted import Admissions, Admitted, Recognised, let_in, used
 from ecluse.doors.sftp.files import Files
 from ecluse.doors.sftp.throttle import Limits, Throttle
 from ecluse.doors.sftp.tree import Tree
@@ -236,9 +236,9 @@ class _Server(asyncssh.SSHServer):
             self.end()
 
     async def auth_completed(self) -> None:
-        """In: noted in the ledger of every chamber it is admitted to, before anything is done."""
-        assert self._found is not None
+        """In: noted in the ledger of every chamber it sees, before anything is done."""
         self._by = used(self._connection)
+        self._found = let_in(self._found, self._by)
         self.entered = True
         self._door.throttle.known()
         await asyncio.to_thread(self._note, DOOR_ENTERED, self._by)
@@ -273,12 +273,11 @@ class _Server(asyncssh.SSHServer):
             self._connection.create_task(files.exit())
 
     def still(self, found: Admitted | None) -> bool:
-        """Whether what let it in still would: the same account, rights and key or certificate."""
-        if found is None or self._found is None:
+        """Whether what let it in still would, to the same."""
+        now = let_in(found, self._by)
+        if now is None or self._found is None:
             return False
-        if replace(found, keys=(), serials=()) != replace(self._found, keys=(), serials=()):
-            return False
-        return self._by in proofs(found)
+        return replace(now, keys=(), certificates={}) == replace(self._found, keys=(), certificates={})
 
     def end(self) -> None:
         """Put it out."""

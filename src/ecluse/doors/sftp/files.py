@@ -236,6 +236,12 @@ class Files(asyncssh.SFTPServer):
     def _finish(self, old: Place, new: Place) -> None:
         intake = self._tree.file(old)
         own = new.migration == old.migration and new.name == final_name(old.name) != old.name
+        if (
+            own
+            and new.name in intake.kept(old.migration)
+            and intake.progress(old.migration, old.name) is None
+        ):
+            return  # it was whole, and was kept meanwhile (`Intake.settle`)
         if not own or old.name not in intake.unfinished(old.migration):
             raise _Denied("sftp.no_rename")
         with intake.begin(old.migration, old.name, sent=self._said) as coming:

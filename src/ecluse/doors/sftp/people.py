@@ -8,7 +8,7 @@ from django.db import close_old_connections
 
 from ecluse.adapters.accounts.models import Account
 from ecluse.adapters.accounts.people import admitted
-from ecluse.adapters.accounts.ssh import serials
+from ecluse.adapters.accounts.ssh import living_certificates
 from ecluse.doors.sftp.admitted import Admitted
 from ecluse.people.role import Permission, Role, permissions
 from ecluse.wiring.exchange import Exchange
@@ -34,5 +34,5 @@ class People:
             chambers=tuple(admitted(account, at=at)),
             sends=Permission.DEPOSIT in may,
             reads=Permission.LOAD in may,
-            serials=serials(account, at=at),
+            certificates={int(it.pk): tuple(it.chambers) for it in living_certificates(account, at=at)},
         )
