@@ -16,9 +16,14 @@ WORKERS ?= 2
 FLOORS := base proof people terms passage inspection
 PYTEST := $(BIN)/pytest $(addprefix --cov=src/ecluse/,$(FLOORS)) --cov-branch --cov-fail-under=99 --cov-report=term:skip-covered
 
+# Whole passages, signed instruction to certificate, each from an empty folder: `make passages ONLY=segur`.
+PASSAGES := tests/real/test_gnuhealth_passage.py tests/real/test_hprim_to_openelis.py tests/real/test_whole_passages.py \
+	tests/ports/test_same_people.py tests/ports/test_letters_passage.py
+ONLY ?=
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format docs pictures bench fuzz wheel lock changelog clean
+.PHONY: help demo test passages check format docs pictures bench fuzz wheel lock changelog clean
 
 help: ## Say what can be done
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r verb what; do printf '  make %-10s %s\n' "$$verb" "$$what"; done
@@ -29,6 +34,9 @@ demo: $(VENV)/.ready ## Invent a laboratory and carry its records through the lo
 
 test: check ## Everything: the checks, then every test, with what was skipped named at the end
 	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+passages: $(VENV)/.ready-dev ## Carry each whole passage of docs/how-to/carry-files.md from an empty folder (ONLY=word: those so named)
+	$(BIN)/pytest -v -rs $(PASSAGES) -k "$(ONLY)"
 
 check: $(VENV)/.ready-dev ## Format, lint, types, import contracts, generated pages
 	$(BIN)/ruff format --check

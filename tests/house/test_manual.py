@@ -135,6 +135,20 @@ def test_a_command_that_does_not_exist_is_named(verbs: Any) -> None:
     assert unknown(verbs, "ecluse --home essai run --as p-1") == []
 
 
+def test_every_passage_of_the_manual_is_a_test_of_the_makefile(root: Path) -> None:
+    """Each `make passages ONLY=word` of a page picks a test, in a file that the Makefile names."""
+    makefile = (root / "Makefile").read_text("utf-8")
+    listed = makefile.partition("PASSAGES := ")[2].partition("ONLY")[0].replace("\\", " ").split()
+    names = [
+        name
+        for file in listed
+        for name in re.findall(r"^def (test_\w+)", (root / file).read_text("utf-8"), re.MULTILINE)
+    ]
+    words = re.findall(r"make passages ONLY=(\w+)", "".join(pages(root).values()))
+    assert len(words) > 5
+    assert [word for word in words if not any(word in name for name in names)] == []
+
+
 def test_every_session_of_the_manual_is_run(root: Path) -> None:
     """A terminal session in a page is part of one that the tests run, or says above it that it was typed by hand."""
     shown = [block for block in blocks(root) if block.language == "console"]

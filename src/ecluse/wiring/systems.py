@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ecluse.passage.extract import Source
     from ecluse.passage.load import Target
 
-__all__ = ["check_address", "open_source", "open_target"]
+__all__ = ["check_address", "check_replacing", "open_source", "open_target"]
 
 
 def check_address(url: str) -> None:
@@ -78,6 +78,12 @@ def open_target(url: str, *, password_file: Path | None = None) -> Target:
     from ecluse.adapters.connectors.sql.write_mariadb import MariadbTarget
 
     return MariadbTarget(address)
+
+
+def check_replacing(url: str) -> None:
+    """A target that can take rows anew (the cut-over night). Raises Refusal `gnuhealth/no-replacing`, before anything is read for it."""
+    if url.startswith(GNUHEALTH):
+        raise Refusal("gnuhealth/no-replacing")
 
 
 def _database(address: Address, scratch: Path | None) -> Source:

@@ -99,7 +99,10 @@ def _under_way(site: Site, given: str, *, fresh: bool) -> str:
 def _begin(place: Here, author: str, instruction: str, *, rehearse: int, delta: bool, dry_run: bool) -> str:
     """Begin a migration if the four lamps are lit. Raises the refusal of the first that is dark."""
     from ecluse.passage.outbound import begin
+    from ecluse.wiring.systems import check_replacing
 
+    if delta:
+        check_replacing(place.workspace.settings.target.url)
     site = place.workspace.site("source")
     ordered, lamps = place.workspace.lock(
         site, instruction=place.document(site, instruction) if instruction else ""
