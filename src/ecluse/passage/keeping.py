@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage.acts import CUSTODY_ERASED
 from ecluse.passage.chamber import Chamber
+from ecluse.passage.erase import NOTHING_THERE, Place, PlaceErased, erase
 from ecluse.passage.migration import STOPPED, Act, Migration, MigrationState
 from ecluse.proof.sign import digest as digest_of
 from ecluse.proof.sign import payload_of
@@ -29,11 +31,12 @@ __all__ = ["ENDED", "Keeps", "check_country", "countries_named", "expire", "keep
 
 ENDED: Final = frozenset({MigrationState.RECONCILED, MigrationState.ERASED, *STOPPED})
 """In these states nobody may read the parcel any more."""
+NOT_LISTED: Final = "they were listed again and none was there"
 _TRIES: Final = 10
 
 
 class Keeps(Protocol):
-    """What keeps files by migration: a vault, or unfinished uploads."""
+    """What keeps unfinished uploads by migration."""
 
     def names(self, folder: str) -> list[str]:
         """The files of a folder; none if it is not there."""
@@ -80,16 +83,17 @@ def expire(chamber: Chamber, *, by: str) -> list[str]:
 
 
 def sweep(chamber: Chamber, *, uploads: Keeps | None, by: str) -> list[str]:
-    """Erase the parcels and uploads that the ledger no longer lets be kept; which. One entry for each, with what went and that nothing is left."""
-    places: dict[str, Keeps] = {"parcel": chamber.custody} | ({"uploads": uploads} if uploads else {})
-    present = {folder for place in places.values() for folder in place.folders()}
+    """Erase the parcels and uploads that the ledger no longer lets be kept; which. One entry for each says what went and what was seen after."""
+    present = {*chamber.custody.folders(), *(uploads.folders() if uploads else ())}
     known = chamber.migrations()  # after the folders: whoever makes one was drafted before
     noted = {event.subject for event in chamber.events() if event.act == CUSTODY_ERASED}
     ended = {name for name, migration in known.items() if migration.state in ENDED}
     swept = sorted((present - set(known)) | (ended & present) | (ended - noted))
     for name in swept:
-        counts = {what: _erased(what, place, name) for what, place in places.items()}
-        body = {"why": _why(known, name), "again": name in noted, "files": counts}
+        at = chamber.clock()
+        gone = [*erase([Place("exchange", "parcel", vault=chamber.custody, folder=name)], at=at)]
+        gone += [_erased(uploads, name, at=at)] if uploads else []
+        body = {"why": _why(known, name), "again": name in noted, "places": [asdict(it) for it in gone]}
         # A name that the ledger does not know was made by nobody here: it is not written into it.
         _record(chamber, CUSTODY_ERASED, by=by, subject=name if name in known else chamber.name, body=body)
     return swept
@@ -137,11 +141,13 @@ def _instruction(chamber: Chamber, digest: str) -> Instruction | None:
     return None
 
 
-def _erased(what: str, place: Keeps, folder: str) -> int:
-    count = place.erase(folder)
-    if place.names(folder) or folder in place.folders():
-        raise Refusal("erase/survived", where=folder, what=what)
-    return count
+def _erased(uploads: Keeps, folder: str, *, at: datetime) -> PlaceErased:
+    """Unfinished uploads are given to nobody, so that none can be tried: they are listed again."""
+    count = uploads.erase(folder)
+    if uploads.names(folder) or folder in uploads.folders():
+        raise Refusal("erase/survived", where=folder, what="uploads")
+    seen = NOT_LISTED if count else NOTHING_THERE
+    return PlaceErased("exchange", "uploads", "files-deleted", count, at.isoformat(), seen)
 
 
 def _why(known: Mapping[str, Migration], name: str) -> str:

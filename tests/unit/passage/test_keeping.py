@@ -12,7 +12,8 @@ from ecluse.adapters.vaults import DiskVault
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage.acts import CUSTODY_ERASED
 from ecluse.passage.chamber import Chamber
-from ecluse.passage.keeping import check_country, countries_named, expire, keep, sweep
+from ecluse.passage.erase import READ_FAILED
+from ecluse.passage.keeping import NOT_LISTED, check_country, countries_named, expire, keep, sweep
 from ecluse.passage.migration import Act, MigrationState
 from ecluse.proof.keys import SigningKey
 from ecluse.proof.ledger import Ledger
@@ -64,7 +65,15 @@ def record(chamber: Chamber, name: str, *acts: Act, instruction: str = "") -> No
 
 
 def noted(chamber: Chamber) -> list[tuple[str, object]]:
-    return [(event.subject, dict(event.body)) for event in chamber.events() if event.act == CUSTODY_ERASED]
+    """The entries of erasures: what went where, each place as the certificate of erasure would say it."""
+    told = []
+    for event in chamber.events():
+        if event.act == CUSTODY_ERASED:
+            files = {place["what"]: place["count"] for place in event.body["places"]}
+            told.append(
+                (event.subject, {"why": event.body["why"], "again": event.body["again"], "files": files})
+            )
+    return told
 
 
 def test_what_may_be_read_is_kept(chamber: Chamber) -> None:
@@ -84,6 +93,8 @@ def test_what_is_accepted_is_erased_by_the_host_itself(chamber: Chamber) -> None
     record(chamber, "m-1", *TO_RECONCILED)
     assert sweep(chamber, uploads=uploads, by=HOST) == ["m-1"]
     assert (chamber.custody.folders(), uploads.folders()) == (["m-2"], [])
+    seen = [(place["site"], place["verification"]) for place in chamber.events()[-1].body["places"]]
+    assert seen == [("exchange", READ_FAILED), ("exchange", NOT_LISTED)]
     told = [("m-1", {"why": "reconciled", "again": False, "files": {"parcel": 1, "uploads": 1}})]
     assert noted(chamber) == told
     assert sweep(chamber, uploads=uploads, by=HOST) == []
