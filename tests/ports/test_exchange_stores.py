@@ -10,10 +10,10 @@ import pytest
 
 from ecluse.adapters.objects.vault import ObjectVault
 from ecluse.base.refusal import Fault, Refusal
-from ecluse.doors.serving import keep_house
 from ecluse.passage.acts import CUSTODY_ERASED
 from ecluse.passage.migration import Act, MigrationState
 from ecluse.wiring.exchange import FILE, Exchange, read_exchange, write_exchange
+from ecluse.wiring.housekeeping import keep_house
 from ecluse.wiring.stores import unfit
 from tests.object_servers import ObjectServer
 from tests.ports.test_records import without_password

@@ -9,18 +9,18 @@ import asyncio
 import signal
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import uvicorn
 from django.core.asgi import get_asgi_application
 
 from ecluse.adapters.ssh_keys import SshKeys
-from ecluse.base.refusal import Fault, Refusal
+from ecluse.base.refusal import Fault
 from ecluse.doors.sftp import Listening
 from ecluse.doors.sftp import serve as serve_sftp
 from ecluse.doors.sftp.people import People
-from ecluse.passage.keeping import keep
 from ecluse.wiring.exchange import Exchange
+from ecluse.wiring.housekeeping import keep_house
 
 __all__ = ["keep_house", "serve", "tls"]
 
@@ -102,20 +102,6 @@ async def _keep_house(served: Exchange) -> None:
     while True:
         await asyncio.sleep(HOUSE)
         await asyncio.to_thread(keep_house, served)
-
-
-def keep_house(served: Exchange) -> list[str]:
-    """Each chamber is swept, then uploads that were whole when the exchange stopped are finished; the migrations erased.
-
-    A chamber that fails is tried again at the next round: the others do not wait for it.
-    """
-    erased = []
-    for name in served.chambers():
-        with suppress(Refusal, Fault):
-            intake = served.intake(name)
-            erased += keep(served.chamber(name), uploads=intake.uploads, by="exchange")
-            intake.settle()
-    return erased
 
 
 class _Server(uvicorn.Server):
