@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import struct
-from contextlib import ExitStack
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from ecluse.base.refusal import Refusal
+from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage.load import Mark, RowsRefused, TableRows
-from tests.ports.targets import MARK, PERSON, Opened, given, opened, person
+from tests.ports.targets import MARK, PERSON, Opened, given, open_postgres_target, opened, person
 
 
 def refused(on: Opened, *tables: TableRows, replace: bool = False) -> tuple[str, str]:
@@ -286,6 +288,30 @@ def test_an_empty_batch_leaves_its_mark(on: Opened) -> None:
     """A part of which every record was rejected is still marked as done."""
     on.target.write([], mark=MARK)
     assert on.target.marks("m") == [MARK]
+
+
+def test_batches_are_written_side_by_side(postgresql_url: str) -> None:
+    """Two batches at once are both there; of two that hold the same keys in opposite orders one is there, and the other is refused or gave way."""
+    with ExitStack() as stack:
+        on = open_postgres_target(stack, postgresql_url)
+        hands = [on.target, stack.enter_context(closing(on.target.beside()))]
+
+        def write(hand: int, part: int, numbers: Iterable[int]) -> Fault | None:
+            rows = given("people", *(person(id=str(number)) for number in numbers))
+            try:
+                hands[hand].write([rows], mark=Mark("m", part, "patient", rows.rows.num_rows))
+            except Fault as fault:
+                return fault
+            return None
+
+        with ThreadPoolExecutor(2) as threads:
+            assert list(threads.map(write, (0, 1), (1, 2), (range(9), range(9, 99)))) == [None, None]
+            orders = (range(100, 900), range(899, 99, -1))
+            found = list(threads.map(write, (0, 1), (3, 4), orders))
+        (said,) = (fault for fault in found if fault is not None)
+        assert isinstance(said, RowsRefused) or said.code == "target/busy"
+        assert len(on.rows("people")) == 99 + 800
+        assert len(on.target.marks("m")) == 3
 
 
 def test_a_settled_migration_is_forgotten(on: Opened) -> None:

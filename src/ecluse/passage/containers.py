@@ -139,7 +139,8 @@ def open_contents(
             columns[name], why = _opened(raw.column(name), opener, allowed, counts)
             reason = pc.coalesce(reason, why)
         elif pa.types.is_string(raw.column(name).type):
-            reason = pc.coalesce(reason, _hidden(raw.column(name), name))
+            hidden = _hidden(raw.column(name), name)
+            reason = reason if hidden is None else pc.coalesce(reason, hidden)
     return Contents(columns, reason, counts)
 
 
@@ -163,13 +164,13 @@ def _opened(
     return pa.array(contents, pa.binary()), pa.array(reasons, pa.string())
 
 
-def _hidden(column: pa.Array, name: str) -> pa.Array:
-    """A reason for each text that is, or carries, a file: nobody named it as a document, and nothing opens it there."""
-    nothing = pa.nulls(len(column), pa.string())
+def _hidden(column: pa.Array, name: str) -> pa.Array | None:
+    """A reason for each text that is, or carries, a file: nobody named it as a document, and nothing opens it there. None: no text is that long."""
     if (pc.max(pc.binary_length(column)).as_py() or 0) < _SHORTEST:
-        return nothing
+        return None
     long = pc.greater_equal(pc.binary_length(column), _SHORTEST)
     inside = pc.and_(long, pc.match_substring_regex(column, _INSIDE))
+    nothing = pa.nulls(len(column), pa.string())
     return pc.if_else(pc.fill_null(inside, fill_value=False), f"{name}: document-in-text", nothing)
 
 

@@ -159,8 +159,8 @@ def load(
         written = 0
         done: Counter[str] = Counter()
         parts = (received.part(site, line) for line in received.manifest.parts[:-1])
-        for batch, header in ahead((placed(part), part.header) for part in parts):
-            written += loader.put(batch, header)
+        for header, now in loader.put_all(ahead((placed(part), part.header) for part in parts)):
+            written += now
             done[header.kind] += header.rows
             progress(header.kind, done[header.kind], totals[header.kind])
         publish(target)

@@ -8,20 +8,28 @@ For each part of records, in the manifest's order (parents come first):
     rejected, join them
  4. the others are written, all in one transaction with the mark; where the target refuses, halves are tried until the refused rows stand alone
 
+Where the target allows it, two parts of one kind are written side by side, each in its transaction; a kind begins once the kinds before it are
+written whole.
+
 The world is behind `Target`; every adapter of a target passes its one contract suite (tests/ports/test_target.py).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import groupby
+from threading import Lock
 from typing import Final, Protocol, runtime_checkable
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ecluse.base.refusal import Fault, Refusal
+from ecluse.passage.ahead import abreast
 from ecluse.passage.handover import Part
 from ecluse.passage.parcel import PartHeader
 from ecluse.passage.rejects import REASON, RejectVault
@@ -31,7 +39,7 @@ from ecluse.terms.catalogue import Catalogue, Privilege
 from ecluse.terms.mapping import Mapping
 from ecluse.terms.vocabulary import Vocabulary
 
-__all__ = ["PLACE", "Loader", "Mark", "RowsRefused", "TableRows", "Target", "placed", "publish"]
+__all__ = ["PLACE", "Loader", "Mark", "RowsRefused", "SideBySide", "TableRows", "Target", "placed", "publish"]
 
 PLACE: Final = "_place"
 """The column, never written, that says where in its part a record stands."""
@@ -111,10 +119,27 @@ class Publishing(Protocol):
         ...
 
 
+@runtime_checkable
+class SideBySide(Protocol):
+    """A target into which two batches that need nothing of each other can be written at the same time."""
+
+    def beside(self) -> Target:
+        """Another way into the same system. Raises as opening the target did."""
+        ...
+
+
 def publish(target: Target) -> None:
     """All that was written shows, before the gate closes."""
     if isinstance(target, Publishing):
         target.publish()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A part's records that are to be written now."""
+
+    header: PartHeader
+    written: Written
 
 
 class Loader:
@@ -139,6 +164,7 @@ class Loader:
             name: Writer(vocabulary.kinds[name], kind, catalogue, target.lookup)
             for name, kind in mapping.kinds.items()
         }
+        self._rejecting = Lock()
         self.seen: Counter[str] = Counter()
         self.done: dict[int, list[Mark]] = {}
         for mark in target.marks(migration):
@@ -150,12 +176,35 @@ class Loader:
 
     def put(self, batch: pa.RecordBatch, header: PartHeader) -> int:
         """The records of one part, as `placed` gives them, which may be done ahead. Returns and raises as `load`."""
+        return self._put(self._ready(batch, header), self.target)
+
+    def put_all(self, parts: Iterable[tuple[pa.RecordBatch, PartHeader]]) -> Iterator[tuple[PartHeader, int]]:
+        """Parts in their order, as `put` takes them: each header with how many records were written now, once they are. Raises as `load`."""
+        with ExitStack() as opened:
+            hands = [self.target]
+            if isinstance(self.target, SideBySide):
+                hands.append(opened.enter_context(closing(self.target.beside())))
+            for _, some in groupby(parts, key=lambda part: part[1].kind):
+                # No kind refers to itself; the dictionaries are looked up for its first part, while nothing is being written.
+                ready = (self._ready(batch, header) for batch, header in some)
+                if len(hands) == 1:  # SQLite takes orders from one thread only
+                    yield from (self._put_by(one, self.target) for one in ready)
+                else:
+                    yield from abreast(self._put_by, ready, hands)
+
+    def _put_by(self, ready: _Ready, hand: Target) -> tuple[PartHeader, int]:
+        return ready.header, self._put(ready, hand)
+
+    def _ready(self, batch: pa.RecordBatch, header: PartHeader) -> _Ready:
+        """Steps 2 and 3."""
         kind, number = header.kind, header.number
         self.seen[kind] += batch.num_rows
-        ready = self._writable(self._left(batch, kind=kind, number=number), kind=kind, number=number)
-        return sum(
-            self._write(run, ready, kind=kind, number=number) for run in _runs(ready.records)
-        )  # step 4
+        left = self._left(batch, kind=kind, number=number)
+        return _Ready(header, self._writable(left, kind=kind, number=number))
+
+    def _put(self, ready: _Ready, target: Target) -> int:
+        """Step 4."""
+        return sum(self._write(run, ready, target) for run in _runs(ready.written.records))
 
     def unload(self, part: Part) -> int:
         """Take out again the very records of one part that its marks cover, children before parents; how many.
@@ -182,8 +231,11 @@ class Loader:
 
     def _left(self, batch: pa.RecordBatch, *, kind: str, number: int) -> pa.RecordBatch:
         """The records neither marked as written nor sealed among the rejects (steps 2 and 3)."""
-        held = pc.is_in(batch.column("id"), value_set=pa.array(sorted(self.lost.get(kind, ())), pa.string()))
-        return batch.filter(pc.invert(pc.or_(held, _covered(batch, self.done.get(number, [])))))
+        lost, marks = self.lost.get(kind), self.done.get(number)
+        if lost:
+            held = pc.is_in(batch.column("id"), value_set=pa.array(sorted(lost), pa.string()))
+            batch = batch.filter(pc.invert(held))
+        return batch.filter(pc.invert(_covered(batch, marks))) if marks else batch
 
     def _writable(self, batch: pa.RecordBatch, *, kind: str, number: int) -> Written:
         """The records that can be written exactly and whose parents were not rejected; the others are sealed."""
@@ -213,40 +265,47 @@ class Loader:
         """Why one record's parent takes it along, or ""."""
         return self._orphans(row, kind=kind)[0].as_py() or ""
 
-    def _write(self, run: pa.RecordBatch, ready: Written, *, kind: str, number: int) -> int:
+    def _write(self, run: pa.RecordBatch, ready: _Ready, target: Target) -> int:
         """Records that follow each other in their part, in one transaction with their mark; in halves where the target refuses."""
+        kind, number = ready.header.kind, ready.header.number
         mark = Mark(self.migration, number, kind, run.num_rows, run.column(PLACE)[0].as_py())
-        whole = run.num_rows == ready.records.num_rows
-        tables = ready.tables if whole else self.writers[kind].write(run).tables
+        whole = run.num_rows == ready.written.records.num_rows
+        tables = ready.written.tables if whole else self.writers[kind].write(run).tables
         try:
-            self.target.write(tables, mark=mark, replace=self.replace)
+            self._try(target, tables, mark)
         except RowsRefused as refused:
             if run.num_rows == 1:
                 reason = f"{refused.values['where']}: {refused.values['reason']}"
                 self._reject(run.append_column(REASON, pa.array([reason])), kind=kind, number=number)
                 return 0
             half = run.num_rows // 2
-            return sum(
-                self._write(piece, ready, kind=kind, number=number)
-                for piece in (run.slice(0, half), run.slice(half))
-            )
+            return sum(self._write(piece, ready, target) for piece in (run.slice(0, half), run.slice(half)))
         return int(run.num_rows)
 
+    def _try(self, target: Target, tables: Sequence[TableRows], mark: Mark) -> None:
+        """Write a batch; once more where the target gave way to the batch beside it, which by then has ended."""
+        try:
+            target.write(tables, mark=mark, replace=self.replace)
+        except Fault as fault:
+            if fault.code != "target/busy":
+                raise
+            target.write(tables, mark=mark, replace=self.replace)
+
     def _reject(self, rows: pa.RecordBatch, *, kind: str, number: int) -> None:
-        self.rejects.put(
-            kind, rows, place=f"{number:04d}.{rows.column(PLACE)[0].as_py():07d}.{rows.num_rows}"
-        )
-        lost = self.lost.setdefault(kind, set())
-        lost.update(rows.column("id").to_pylist())
-        if len(lost) > TOO_MANY and len(lost) * 10 > self.seen[kind]:
-            raise Refusal("load/too-many-rejected", where=kind, got=len(lost))
+        place = f"{number:04d}.{rows.column(PLACE)[0].as_py():07d}.{rows.num_rows}"
+        with self._rejecting:
+            self.rejects.put(kind, rows, place=place)
+            lost = self.lost.setdefault(kind, set())
+            lost.update(rows.column("id").to_pylist())
+            if len(lost) > TOO_MANY and len(lost) * 10 > self.seen[kind]:
+                raise Refusal("load/too-many-rejected", where=kind, got=len(lost))
 
 
 def placed(part: Part) -> pa.RecordBatch:
     """The part's records, each with its place in the part: what marks and rejects are told by. Raises Refusal `parcel/body-malformed`."""
     batches = read_body(part.body, rows=part.header.rows, where=f"part {part.header.number}")
     batch = batches[0] if len(batches) == 1 else pa.concat_batches(batches)
-    return batch.append_column(PLACE, pa.array(range(batch.num_rows), pa.int64()))
+    return batch.append_column(PLACE, pa.array(np.arange(batch.num_rows, dtype=np.int64)))
 
 
 def _covered(batch: pa.RecordBatch, marks: Sequence[Mark]) -> pa.Array:

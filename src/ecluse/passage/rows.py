@@ -16,7 +16,7 @@ from ecluse.base.refusal import Refusal
 __all__ = ["FORMAT", "OCTETS_A_PART", "ROWS_A_PART", "body_of", "pieces_of", "read_body"]
 
 FORMAT: Final = "arrow-ipc-stream+zstd"
-ROWS_A_PART: Final = 65_536
+ROWS_A_PART: Final = 32_768
 OCTETS_A_PART: Final = 64 << 20
 _OPTIONS: Final = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=1))
 

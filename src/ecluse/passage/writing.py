@@ -20,7 +20,7 @@ from ecluse.terms.catalogue import Catalogue, CatalogueColumn, CatalogueTable
 from ecluse.terms.mapping import BASE, Column, Join, KindMapping, Reading, Writing
 from ecluse.terms.vocabulary import Kind
 
-__all__ = ["Lookup", "TableRows", "Writer", "Written"]
+__all__ = ["Lookup", "TableRows", "Writer", "Written", "too_long"]
 
 Lookup = Callable[[str, str, str], dict[str, str]]
 """`Target.lookup`: (table, key column, value column) -> {key text: value text}."""
@@ -262,8 +262,15 @@ def _typed(values: pa.Array, column: CatalogueColumn) -> tuple[pa.Array, pa.Arra
         return written, bad
     bad = None
     if column.length is not None and column.family == "text":
-        bad = pc.fill_null(pc.greater(pc.utf8_length(text), column.length), fill_value=False)
+        bad = too_long(text, column.length)
     return text.cast(to), bad
+
+
+def too_long(text: pa.Array, most: int) -> pa.Array | None:
+    """The texts of more than so many characters; None, without a look at any, where none has as many octets."""
+    if (pc.max(pc.binary_length(text)).as_py() or 0) <= most:
+        return None
+    return pc.fill_null(pc.greater(pc.utf8_length(text), most), fill_value=False)
 
 
 def _shortest(numbers: pa.Array) -> pa.Array:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any
 
 import pyarrow as pa
 
+from ecluse.base.refusal import Fault
 from ecluse.passage.handover import Part
 from ecluse.passage.load import Loader, Mark, RowsRefused
 from ecluse.passage.parcel import PartHeader
@@ -174,3 +176,25 @@ class Picky(MemoryTarget):
             raise ConnectionError
         self.writes -= 1
         super().write(tables, mark=mark, replace=replace)
+
+
+class Twins(Picky):
+    """Can be written side by side; gives way so many times to the batch beside."""
+
+    def __init__(self, *refused: str, busy: int = 0, fault: str = "target/busy") -> None:
+        super().__init__(*refused)
+        self.busy, self.fault, self.hands, self._writing = busy, fault, 1, Lock()
+
+    def beside(self) -> MemoryTarget:
+        self.hands += 1
+        return self
+
+    def close(self) -> None:
+        self.hands -= 1
+
+    def write(self, tables: Any, *, mark: Mark, replace: bool = False) -> None:
+        with self._writing:
+            if self.busy:
+                self.busy -= 1
+                raise Fault(self.fault, where="people")
+            super().write(tables, mark=mark, replace=replace)

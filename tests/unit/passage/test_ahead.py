@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from threading import Event, current_thread
+from threading import Barrier, Event, current_thread
 
 import pytest
 
-from ecluse.passage.ahead import ahead, behind
+from ecluse.passage.ahead import abreast, ahead, behind
 
 
 def breaking(at: int) -> Iterator[int]:
@@ -83,3 +83,39 @@ def test_what_cannot_be_made_is_raised_once_the_last_is_used() -> None:
     with pytest.raises(ValueError, match="at the end"):
         list(behind(used.append, breaking(3)))
     assert used == [0, 1, 2]
+
+
+def test_items_are_used_abreast_by_every_hand() -> None:
+    """Two hands use two items at the same time, none is used twice at once, and what comes of them keeps the items' order."""
+    both = Barrier(2, timeout=10)
+    held: set[str] = set()
+
+    def use(item: int, hand: str) -> tuple[int, str]:
+        assert hand not in held
+        held.add(hand)
+        if item < 2:
+            both.wait()
+        held.remove(hand)
+        return item, hand
+
+    done = list(abreast(use, range(50), ["left", "right"]))
+    assert [item for item, _ in done] == list(range(50))
+    assert {hand for _, hand in done[:2]} == {"left", "right"}
+    assert list(abreast(use, [], ["left"])) == []
+
+
+def test_what_fails_abreast_is_raised_once_the_others_have_ended() -> None:
+    """The items before it are given first, and the one beside it is used to its end."""
+    used: list[int] = []
+
+    def use(item: int, _hand: str) -> int:
+        if item == 2:
+            raise KeyError
+        used.append(item)
+        return item
+
+    items = abreast(use, range(4), ["left", "right"])
+    assert [next(items), next(items)] == [0, 1]
+    with pytest.raises(KeyError):
+        next(items)
+    assert set(used) >= {0, 1}

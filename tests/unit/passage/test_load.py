@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecluse.base.refusal import Refusal
+from ecluse.base.refusal import Fault, Refusal
+from ecluse.passage.load import placed
 from ecluse.passage.rejects import masked
 from ecluse.passage.writing import Writer
 from ecluse.proof.unseal import new_identity
@@ -22,6 +23,7 @@ from tests.unit.passage.desk import (
     TABLES,
     Desk,
     Picky,
+    Twins,
     column,
     doctors,
     mapping,
@@ -181,6 +183,37 @@ def test_a_load_cut_anywhere_is_resumed(names: list[str], refused: set[str], wri
     assert desk.people == sorted(set(names) - refused)
     assert sum(desk.reasons.values()) == len(set(names) & refused)
     assert sum(mark.records for mark in picky.marks("m")) == len(set(names) - refused)
+
+
+def side_by_side(desk: Desk) -> list[tuple[int, int]]:
+    """Two parts of doctors and six of patients, the last refused row of each rejected: (part, records written)."""
+    parts = [part(number, "prescriber", doctors(f"D{number}")) for number in (1, 2)]
+    parts += [
+        part(n, "patient", patients({"id": f"{n}"}, {"id": f"{n}0", "doctor": f"D{n % 2 + 1}"}))
+        for n in range(3, 9)
+    ]
+    done = desk.loader().put_all((placed(it), it.header) for it in parts)
+    return [(header.number, written) for header, written in done]
+
+
+def test_parts_of_a_kind_are_written_side_by_side() -> None:
+    """Where the target can, two parts go at once, and it is the same load: each part once, parents before children, refused rows sealed, in order."""
+    twins = Twins("40", "7")
+    desk = Desk(twins)
+    assert side_by_side(desk) == [(1, 1), (2, 1), (3, 2), (4, 1), (5, 2), (6, 2), (7, 1), (8, 2)]
+    assert desk.people == sorted({f"{n}{x}" for n in range(3, 9) for x in ("", "0")} - {"40", "7"})
+    assert sum(desk.reasons.values()) == 2
+    assert twins.hands == 1
+    assert [written for _, written in side_by_side(desk)] == [0] * 8
+
+
+def test_a_batch_that_gave_way_is_tried_once_more() -> None:
+    """What the target refused because of the batch beside is written at the second try; twice is a fault, and so is any other."""
+    assert sum(written for _, written in side_by_side(Desk(Twins(busy=1)))) == 14
+    for wrong in (Twins(busy=99), Twins(busy=1, fault="target/disk-full")):
+        with pytest.raises(Fault, match=wrong.fault):
+            side_by_side(Desk(wrong))
+        assert wrong.hands == 1
 
 
 def test_a_parents_rejection_takes_its_children_along() -> None:

@@ -17,7 +17,7 @@ from ecluse.terms.plan import Slice
 
 __all__ = ["LARGEST", "ROWS", "chunks", "gathered", "shape", "texts"]
 
-ROWS: Final = 65_536
+ROWS: Final = 32_768
 """Rows in a batch, at most: those of a part, so that most parts are one batch."""
 LARGEST: Final = 16 << 20
 """Octets in a batch, about: a batch ends after the chunk that passes it."""

@@ -31,10 +31,13 @@ from ecluse.adapters.connectors.sql.columns import (
 )
 from ecluse.terms.mapping import DIRECTIVES, layout
 
-__all__ = ["DateRule"]
+__all__ = ["MONTH", "WITHIN", "DateRule", "DateTold"]
 
 LONGEST: Final = 4_000
 """Days: a longer period is compared as ISO text, at the price of checking that each row's date exists."""
+
+MONTH: Final = "month"
+WITHIN: Final = "within"
 
 _NO_SUCH_DAY: Final = ("0230", "0231", "0431", "0631", "0931", "1131")
 _FOURS: Final = tuple(f"{year:02}" for year in range(4, 100, 4))
@@ -99,6 +102,11 @@ class DateRule:
         """The date as PostgreSQL holds it, where its reader can tell the month of it; else None."""
         civil = self.read.column is not None and self.read.column.native in NATIVE
         return self.read.tree.copy() if self.names.dialect == "postgres" and self.native and civil else None
+
+    def told(self) -> dict[str, exp.Expr]:
+        """All that can be asked of it, as the columns that `DateTold` reads."""
+        month = exp.Case().when(self.known(), self.month(), copy=False)
+        return {MONTH: month, WITHIN: exp.Case().when(self.within(), number(1), copy=False)}
 
     # --- a text of fixed width ---------------------------------------------------------------------------------------
 
@@ -233,6 +241,29 @@ class DateRule:
         if self.names.dialect == "oracle":
             return oracle.day(day.isoformat())
         return exp.Cast(this=word(day.isoformat()), to=exp.DataType.build(self._type))
+
+
+@dataclass(frozen=True, slots=True)
+class DateTold:
+    """A date of which the subquery `alias` has told all that can be asked."""
+
+    alias: str
+
+    def known(self) -> exp.Expr:
+        """See `DateRule.known`."""
+        return present(self.month())
+
+    def within(self) -> exp.Expr:
+        """See `DateRule.within`. Of a row without a request it is false, in words from which no planner concludes that there must be one."""
+        told = exp.column(WITHIN, table=self.alias, quoted=True)
+        return _same(exp.Coalesce(this=told, expressions=[number(0)]), number(1))
+
+    def month(self) -> exp.Expr:
+        """See `DateRule.month`."""
+        return exp.column(MONTH, table=self.alias, quoted=True)
+
+    def day(self) -> None:
+        """It is a text."""
 
 
 def _same(left: exp.Expr, right: exp.Expr) -> exp.Expr:

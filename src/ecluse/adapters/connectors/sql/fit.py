@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from ecluse.base.refusal import Refusal
 from ecluse.passage.load import RowsRefused, TableRows
+from ecluse.passage.writing import too_long
 from ecluse.terms.catalogue import CatalogueColumn, CatalogueTable
 
 __all__ = ["check_fit", "check_keys"]
@@ -74,7 +75,8 @@ def _cut(column: CatalogueColumn, values: pa.Array, dialect: str) -> bool:
         return False
     if column.native.startswith(("char(", "character(")):
         values = pc.utf8_rtrim(values, characters=" ")
-    return bool(pc.max(pc.utf8_length(values)).as_py() > column.length)
+    beyond = too_long(values, column.length)
+    return beyond is not None and bool(pc.any(beyond).as_py())
 
 
 def _padded(column: CatalogueColumn, values: pa.Array, dialect: str) -> bool:

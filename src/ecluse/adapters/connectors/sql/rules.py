@@ -13,7 +13,7 @@ from typing import Final
 from sqlglot import exp
 
 from ecluse.adapters.connectors.sql.columns import Names, Value, absent, both, fails, number, present, word
-from ecluse.adapters.connectors.sql.dates import DateRule
+from ecluse.adapters.connectors.sql.dates import DateRule, DateTold
 from ecluse.adapters.connectors.sql.relations import ID, Frame, Keys, distinct, seen, subquery
 from ecluse.terms.mapping import KindMapping
 from ecluse.terms.plan import ALL, Plan, Slice
@@ -38,10 +38,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where and when a row's request is: the raw site and date, as this query sees them."""
+    """Where and when a row's request is: the raw site, as this query sees it, and what can be asked of the date."""
 
     site: Value
-    date: DateRule
+    date: DateRule | DateTold
     names: Names
     sites: tuple[str, ...]
 
@@ -112,48 +112,52 @@ class Rules:
 
     def scope(self, frame: Frame) -> Scope | None:
         """Where and when a row's request is, from its own columns or through its request; None when the mapping cannot tell."""
-        own = self._own_scope(frame)
-        if own is not None or not self._placed_by_request(frame):
-            return own
+        own = self._own_place(frame)
+        if own is not None:
+            return self._scope(own[0], self._date(own[1]))
+        if not self._placed_by_request(frame):
+            return None
         self._join_request(frame)
         return self._request_scope()
 
     def counted(self, frame: Frame) -> Counted:
         """What the rows of a kind are counted by before it is judged where and when they are, so that few groups are judged and not every row."""
-        own = self._own_scope(frame)
+        own = self._own_place(frame)
         if own is not None:
-            date = own.date.read if own.date.native else own.date.read.written(self.names)
-            read = {"site": own.site.written(self.names), "date": date}
-            seated = (value.through(COUNTED, name) for name, value in read.items())
-            return Counted({name: value.tree for name, value in read.items()}, self._scope(*seated))
+            site, date = own[0].written(self.names), own[1]
+            if not self._date(date).native:
+                date = date.written(self.names)
+            scope = self._scope(site.through(COUNTED, "site"), self._date(date.through(COUNTED, "date")))
+            return Counted({"site": site.tree, "date": date.tree}, scope)
         if not self._placed_by_request(frame):
             return Counted({}, None)
         key = self.keys.of(frame.field(REQUEST), REQUEST)
-        return Counted({REQUEST: key}, self._request_scope(), self._requests())
+        return Counted({REQUEST: key}, self._request_scope(), self._requests_placed())
 
-    def _own_scope(self, frame: Frame) -> Scope | None:
+    def _own_place(self, frame: Frame) -> tuple[Value, Value] | None:
+        """The row's own site and date."""
         kind = frame.kind
         if kind.kind == REQUEST and frame.has("site") and frame.has("date"):
-            return self._scope(frame.field("site"), frame.field("date"))
+            return frame.field("site"), frame.field("date")
         if kind.site is not None and kind.date is not None:
-            return self._scope(frame.value(kind.site), frame.value(kind.date))
+            return frame.value(kind.site), frame.value(kind.date)
         return None
 
     def _placed_by_request(self, frame: Frame) -> bool:
-        return (
-            frame.kind.kind != REQUEST
-            and frame.has(REQUEST)
-            and {"site", "date"} <= self._request.fields.keys()
-        )
+        named = frame.kind.kind != REQUEST and frame.has(REQUEST)
+        return named and {"site", "date"} <= self._request.fields.keys()
 
     def _request_scope(self) -> Scope:
         inner = Frame(self.names, self._request)
-        return self._scope(*(inner.field(name).through("_request", name) for name in ("site", "date")))
+        site, date = (inner.field(name).through("_request", name) for name in ("site", "date"))
+        rule = self._date(date)
+        return self._scope(site, rule if rule.native else DateTold("_request"))
 
-    def _scope(self, site: Value, date: Value) -> Scope:
-        return Scope(
-            site, DateRule(self.names, date, self.plan.start, self.plan.end), self.names, self.plan.sites
-        )
+    def _scope(self, site: Value, date: DateRule | DateTold) -> Scope:
+        return Scope(site, date, self.names, self.plan.sites)
+
+    def _date(self, read: Value) -> DateRule:
+        return DateRule(self.names, read, self.plan.start, self.plan.end)
 
     def placing(self, scope: Scope | None) -> list[Rule]:
         """Rules 1 to 3, for a row whose request is there and then; None: nobody can tell."""
@@ -175,9 +179,19 @@ class Rules:
         """LEFT JOIN the row's request as `_request`, once."""
         if any(join.alias_or_name == "_request" for join in frame.joins):
             return
-        frame.left(self._requests(), "_request", (ID, self.keys.of(frame.field(REQUEST), REQUEST)))
+        frame.left(self._requests_placed(), "_request", (ID, self.keys.of(frame.field(REQUEST), REQUEST)))
 
-    def _requests(self, *, within: bool = False) -> exp.Select:
+    def _requests_placed(self) -> exp.Select:
+        """Every request, of whose date, where it is a text, all is told that can be asked: once for each request, and not for each row that names it."""
+        inner = Frame(self.names, self._request)
+        date = self._date(inner.field("date"))
+        if date.native:
+            return self._requests()
+        query = self._requests(told=date.told())
+        # SQLite would put the questions back into the query around; of a limited query it makes a table.
+        return query.limit(-1, copy=False) if self.names.dialect == "sqlite" else query
+
+    def _requests(self, *, within: bool = False, told: dict[str, exp.Expr] | None = None) -> exp.Select:
         """Every request: id, patient and prescriber as keys, site and date as they stand; or only those within the instruction."""
         inner = Frame(self.names, self._request)
         outputs = {
@@ -186,6 +200,7 @@ class Rules:
             if inner.has(name)
         }
         outputs |= {name: inner.field(name).tree for name in ("site", "date") if inner.has(name)}
+        outputs |= told or {}
         scope = self.scope(inner)
         return inner.select(outputs, *([scope.within()] if within and scope else []))
 

@@ -67,6 +67,7 @@ class PostgresTarget:
     """A `Target` in PostgreSQL. `zone`: the zone in which civil times are put into `timestamp with time zone` columns."""
 
     def __init__(self, address: Address, *, zone: str = "UTC") -> None:
+        self._address, self._zone = address, zone
         self._connection = open_postgres(address, read_only=False, zone=zone)
         self._connection.execute("SET synchronous_commit = on")
         self._catalogue: Catalogue | None = None
@@ -75,6 +76,12 @@ class PostgresTarget:
     def close(self) -> None:
         """Leave the database; a batch under way is not written."""
         self._connection.close()
+
+    def beside(self) -> PostgresTarget:
+        """Another connection to the same database: copying into a table takes the server longer than anything else does, and it does two at once."""
+        other = PostgresTarget(self._address, zone=self._zone)
+        other._catalogue = self.catalogue()
+        return other
 
     def catalogue(self) -> Catalogue:
         """Tables, columns, keys, as introspected once."""
