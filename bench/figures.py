@@ -26,7 +26,8 @@ HEAD = """# Figures
 Written by `python -m bench write` from what `make bench` measured; nobody types a figure here. Read the ratios: seconds are of the machine
 named under each table. The sealed passage reads, filters and seals in one process, closes, then opens, verifies, loads, reads the target
 back and reconciles every row in another; what it is compared with does none of these but move the rows. « loaded » counts from the
-start of the first process to the last commit. Memory is the most that one side's own process held (MB of 10^6 octets), server left out.
+start of the first process to the last commit. « processor s » counts the processor's seconds of all processes, the database server's included: on a
+machine busy with other things its ratios say what the wall's cannot. Memory is the most that one side's own process held (MB of 10^6 octets), server left out.
 """
 
 
@@ -75,7 +76,9 @@ def machine() -> str:
     ]
     servers = ", ".join(name for name in found if name)
     alone = (
-        "otherwise idle" if busy < 0.5 else f"already busy (load average {busy:.1f}): read the ratios only"
+        "otherwise idle"
+        if busy < 0.5
+        else f"already busy (load average {busy:.1f}): read the ratios of processor seconds"
     )
     return f"{cores} cores, {memory:.0f} GB, {alone}, Python {platform.python_version()}, {servers}, {datetime.now(UTC):%Y-%m-%d}"
 

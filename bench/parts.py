@@ -33,7 +33,7 @@ def whole(asked: Asked) -> Table:
     table = Table(
         "PostgreSQL to PostgreSQL",
         f"{_counted(size)}, both databases on one server; the sealed passage and COPY go by the socket, sling and dlt by the loopback network.",
-        ["way", "seconds", "/ COPY text", "memory MB", "runs"],
+        ["way", "seconds", "/ COPY text", "processor s", "/ COPY text", "memory MB", "runs"],
     )
     with postgres(size) as place:
         peers, spent = list(postgres_peers()), {}
@@ -50,25 +50,19 @@ def whole(asked: Asked) -> Table:
             if peer not in short:
                 _try(peer, place, spent, table)
     base = median(one.seconds for one in spent[peers[0].name])
+    base_cpu = median(one.cpu for one in spent[peers[0].name])
     memory = (
         f"{max(one.source_memory for one in sealed):.0f} / {max(one.target_memory for one in sealed):.0f}"
     )
     for name, step in (("sealed", "sealed"), ("loaded", "loaded"), ("loaded and reconciled", "reconciled")):
         seconds = median(getattr(one, step) for one in sealed)
-        table.rows.append(
-            [f"**{ENGINE}: {name}**", round(seconds, 1), round(seconds / base, 2), memory, len(sealed)]
-        )
+        cpu = median(one.cpu[step] for one in sealed)
+        ratios = [round(seconds, 1), round(seconds / base, 2), round(cpu, 1), round(cpu / base_cpu, 2)]
+        table.rows.append([f"**{ENGINE}: {name}**", *ratios, memory, len(sealed)])
     for name, runs in spent.items():
-        seconds = median(one.seconds for one in runs)
-        table.rows.append(
-            [
-                name,
-                round(seconds, 1),
-                round(seconds / base, 2),
-                round(max(one.memory for one in runs)),
-                len(runs),
-            ]
-        )
+        seconds, cpu = median(one.seconds for one in runs), median(one.cpu for one in runs)
+        ratios = [round(seconds, 1), round(seconds / base, 2), round(cpu, 1), round(cpu / base_cpu, 2)]
+        table.rows.append([name, *ratios, round(max(one.memory for one in runs)), len(runs)])
     return table
 
 
@@ -83,10 +77,12 @@ def growth(asked: Asked) -> Table:
             "sealed s",
             "loaded s",
             "reconciled s",
+            "processor s",
             "rows / s",
             "source MB",
             "target MB",
             "COPY text s",
+            "its processor s",
         ],
     )
     most = asked.results or 10_000_000
@@ -96,7 +92,8 @@ def growth(asked: Asked) -> Table:
                 piped = next(postgres_peers())
                 copied = [] if piped.lacking else [_fresh(place, piped)]
                 done = _passed(place)
-            table.rows.append([results, *_line(done), round(copied[0].seconds, 1) if copied else "-"])
+            piped_took = [round(copied[0].seconds, 1), round(copied[0].cpu, 1)] if copied else ["-", "-"]
+            table.rows.append([results, *_line(done), *piped_took])
             print("  ", table.rows[-1], flush=True)
     return table
 
@@ -136,7 +133,7 @@ def mariadb(asked: Asked) -> Table:
         names = [url.rsplit("/", 1)[1] for url in (old, new)]
         source, target = map(server.socket_url, names)
         tables.fill(source, size)
-        table.rows.append([ENGINE, *_line(passage(source, target))])
+        table.rows.append([ENGINE, *_line(passage(source, target, server=server.process.pid))])
         tables.create(target)
         entered = f"--no-defaults --user={server.account} --socket={server.socket}"
         named = " ".join(tables.COLUMNS)
@@ -144,7 +141,7 @@ def mariadb(asked: Asked) -> Table:
         table.rows.append(
             _peer_line(
                 "mariadb-dump | mariadb",
-                run(["bash", "-o", "pipefail", "-ec", line]),
+                run(["bash", "-o", "pipefail", "-ec", line], server=server.process.pid),
                 sum(size.rows.values()),
             )
         )
@@ -207,7 +204,7 @@ def postgres(size: Size) -> Iterator[Place]:
     ):  # fmt: skip
         source, target = (server.socket_url(url.rsplit("/", 1)[1]) for url in (old, new))
         tables.fill(source, size)
-        yield Place(source, target, old, new, Path(folder))
+        yield Place(source, target, old, new, Path(folder), server.process.pid)
 
 
 def _settled(place: Place) -> None:
@@ -224,7 +221,7 @@ def _fresh(place: Place, peer: Peer) -> Spent:
 
 def _passed(place: Place) -> Passed:
     _settled(place)
-    return passage(place.source, place.target)
+    return passage(place.source, place.target, server=place.server)
 
 
 def _try(peer: Peer, place: Place, spent: dict[str, list[Spent]], table: Table) -> None:
@@ -248,6 +245,7 @@ def _other(title: str, size: Size) -> Table:
         "sealed s",
         "loaded s",
         "reconciled s",
+        "processor s",
         "rows / s",
         "source MB",
         "target MB",
@@ -260,6 +258,7 @@ def _line(done: Passed) -> list[str | float | int]:
     return [
         done.rows,
         *times,
+        round(done.cpu["reconciled"], 1),
         round(done.rows / done.reconciled),
         round(done.source_memory),
         round(done.target_memory),
@@ -273,6 +272,7 @@ def _peer_line(name: str, spent: Spent, rows: int) -> list[str | float | int]:
         "-",
         round(spent.seconds, 1),
         "-",
+        round(spent.cpu, 1),
         round(rows / spent.seconds),
         round(spent.memory),
         "-",

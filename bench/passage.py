@@ -15,27 +15,35 @@ __all__ = ["Passed", "passage"]
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """Seconds from the start to the parcel deposited, to the last row loaded, to all rows reconciled; each side's most memory, in MB."""
+    """Seconds from the start to the parcel deposited, to the last row loaded, to all rows reconciled; the processor's seconds until then;
+    each side's most memory, in MB.
+    """
 
     sealed: float
     loaded: float
     reconciled: float
+    cpu: dict[str, float]
     source_memory: float
     target_memory: float
     rows: int
 
 
-def passage(source_url: str, target_url: str) -> Passed:
-    """One passage between the two databases; the source is filled, the target's tables are made anew. What prepares it is not timed."""
+def passage(source_url: str, target_url: str, *, server: int = 0) -> Passed:
+    """One passage between two databases of `server`; the source is filled, the target's tables are made anew. What prepares it is not timed."""
     home = Path(tempfile.mkdtemp(prefix="ecluse-bench-"))
     try:
         name, person = stage(home, source_url=source_url, target_url=target_url)
-        source = run(python("bench.side", "source", str(home), name, person))
-        target = run(python("bench.side", "target", str(home), name, person))
+        words = (str(home), name, person, str(server))
+        source = run(python("bench.side", "source", *words), server=server)
+        target = run(python("bench.side", "target", *words), server=server)
     finally:
         shutil.rmtree(home)
     reconciling = target.said["steps"]["reconciled"] - target.said["steps"]["loaded"]
     whole = source.seconds + target.seconds
+    reconciling_cpu = target.said["cpu"]["reconciled"] - target.said["cpu"]["loaded"]
+    cpu = source.cpu + target.cpu
     return Passed(
-        source.seconds, whole - reconciling, whole, source.memory, target.memory, target.said["rows"]
-    )
+        source.seconds, whole - reconciling, whole,
+        {"sealed": source.cpu, "loaded": cpu - reconciling_cpu, "reconciled": cpu},
+        source.memory, target.memory, target.said["rows"],
+    )  # fmt: skip

@@ -29,6 +29,8 @@ class Place:
     source_network: str
     target_network: str
     folder: Path
+    server: int
+    """The process of the server that holds both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +57,14 @@ def _copy(place: Place, form: str) -> Spent:
         f'psql -q -X "{place.source}" -c "COPY {table} TO STDOUT (FORMAT {form})" | psql -q -X "{place.target}" -c "COPY {table} FROM STDIN (FORMAT {form})"'
         for table in TABLES
     ]
-    return run(["bash", "-o", "pipefail", "-ec", "\n".join(lines)])
+    return run(["bash", "-o", "pipefail", "-ec", "\n".join(lines)], server=place.server)
 
 
 def _dump(place: Place) -> Spent:
     """Whole tables: the primary keys are made once the rows are in, as pg_restore does by itself."""
     named = " ".join(f"-t {table}" for table in TABLES)
     line = f'pg_dump -Fc {named} -d "{place.source}" | pg_restore --clean --if-exists --no-owner --no-acl -d "{place.target}"'
-    return run(["bash", "-o", "pipefail", "-ec", line])
+    return run(["bash", "-o", "pipefail", "-ec", line], server=place.server)
 
 
 def _sling_program() -> Path | None:
@@ -85,7 +87,7 @@ def _sling(place: Place) -> Spent:
         "SLING_HOME_DIR": str(place.folder / "sling"),
         "SLING_LOADED_AT_COLUMN": "FALSE",
     }
-    return run(["bash", "-ec", "\n".join(lines)], environment=home)
+    return run(["bash", "-ec", "\n".join(lines)], environment=home, server=place.server)
 
 
 def _dlt(place: Place) -> Spent:
@@ -93,4 +95,5 @@ def _dlt(place: Place) -> Spent:
     return run(
         python("bench.with_dlt", place.source_network, place.target_network, str(place.folder / "dlt")),
         environment={"RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "ERROR"},
+        server=place.server,
     )

@@ -1,7 +1,7 @@
-"""One side of a sealed passage, in a process of its own: `python -m bench.side source|target HOME MIGRATION PERSON`.
+"""One side of a sealed passage, in a process of its own: `python -m bench.side source|target HOME MIGRATION PERSON SERVER`.
 
 The source reads, filters, seals and closes; the target opens, verifies, loads, reads back and reconciles. Prints one JSON line: the seconds
-since the process began at which each step ended, and its rows.
+since the process began at which each step ended, the processor's seconds until then (those of the process SERVER included), and its rows.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.timing import processor
 from ecluse.adapters.connectors.sql.grants import grants
 from ecluse.adapters.containers.opener import ContainerOpener
 from ecluse.passage import inbound, outbound
@@ -59,15 +60,17 @@ def target(settings: Settings, name: str, by: str, mark: Mark) -> int:
     return written
 
 
-def main(side: str, home: str, name: str, by: str) -> None:
+def main(side: str, home: str, name: str, by: str, server: str) -> None:
     steps: dict[str, float] = {}
+    cpu: dict[str, float] = {}
 
     def mark(step: str) -> None:
         steps[step] = time.monotonic() - began
+        cpu[step] = time.process_time() + processor(int(server)) - before
 
-    began = time.monotonic() - time.process_time()
+    began, before = time.monotonic() - time.process_time(), processor(int(server))
     rows = {"source": source, "target": target}[side](read_settings(Path(home)), name, by, mark)
-    print(json.dumps({"steps": steps, "rows": rows}))
+    print(json.dumps({"steps": steps, "cpu": cpu, "rows": rows}))
 
 
 if __name__ == "__main__":

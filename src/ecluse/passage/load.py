@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from itertools import groupby
 from threading import Lock
@@ -183,7 +183,8 @@ class Loader:
         with ExitStack() as opened:
             hands = [self.target]
             if isinstance(self.target, SideBySide):
-                hands.append(opened.enter_context(closing(self.target.beside())))
+                with suppress(Fault):  # an account may have one connection only
+                    hands.append(opened.enter_context(closing(self.target.beside())))
             for _, some in groupby(parts, key=lambda part: part[1].kind):
                 # No kind refers to itself; the dictionaries are looked up for its first part, while nothing is being written.
                 ready = (self._ready(batch, header) for batch, header in some)

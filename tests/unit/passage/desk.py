@@ -181,11 +181,13 @@ class Picky(MemoryTarget):
 class Twins(Picky):
     """Can be written side by side; gives way so many times to the batch beside."""
 
-    def __init__(self, *refused: str, busy: int = 0, fault: str = "target/busy") -> None:
+    def __init__(self, *refused: str, busy: int = 0, fault: str = "target/busy", most: int = 2) -> None:
         super().__init__(*refused)
-        self.busy, self.fault, self.hands, self._writing = busy, fault, 1, Lock()
+        self.busy, self.fault, self.most, self.hands, self._writing = busy, fault, most, 1, Lock()
 
     def beside(self) -> MemoryTarget:
+        if self.hands == self.most:
+            raise Fault("address/not-reached", where="people")
         self.hands += 1
         return self
 

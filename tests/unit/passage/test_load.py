@@ -207,6 +207,13 @@ def test_parts_of_a_kind_are_written_side_by_side() -> None:
     assert [written for _, written in side_by_side(desk)] == [0] * 8
 
 
+def test_a_target_that_takes_one_connection_is_loaded_by_one() -> None:
+    """An account that may not connect twice loads all the same."""
+    desk = Desk(Twins(most=1))
+    assert sum(written for _, written in side_by_side(desk)) == 14
+    assert len(desk.people) == 12
+
+
 def test_a_batch_that_gave_way_is_tried_once_more() -> None:
     """What the target refused because of the batch beside is written at the second try; twice is a fault, and so is any other."""
     assert sum(written for _, written in side_by_side(Desk(Twins(busy=1)))) == 14
