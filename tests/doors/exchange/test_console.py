@@ -176,3 +176,21 @@ def test_measures_say_what_is_there(people: People, served: Exchange, tmp_path: 
     assert after["A second factor for every account in use"] == "failed"
     assert after["A signed ledger, every entry as it was committed to"] == "holds"
     served.chamber(people.chamber).custody.erase("m-none")
+
+
+def test_a_contract_in_prose_is_read_and_not_kept(people: People, served: Exchange) -> None:
+    """A contract given as a file becomes a card of sixteen mentions, quoted with their page; a file that cannot be read is refused; nothing is kept."""
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    browser = people.logged_in(people.joined())
+    path = f"/chamber/{people.chamber}/contract/"
+    before = sorted(served.settings.home.rglob("*"))
+    text = "Les salariés affectés à la reprise sont tenus au secret professionnel par un avenant signé avant leur premier accès."
+    answer = browser.post(path, {"file": SimpleUploadedFile("c.txt", text.encode())}, secure=True)
+    card = answer.content.decode()
+    assert "1/16" in card
+    assert "tenus au secret professionnel" in card
+    assert "page 1" in card
+    refused = browser.post(path, {"file": SimpleUploadedFile("c.pdf", b"%PDF-1.4 x")}, secure=True)
+    assert "ne se lit pas" in refused.content.decode()
+    assert [it for it in sorted(served.settings.home.rglob("*")) if it not in before] == []

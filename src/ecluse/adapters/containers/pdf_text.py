@@ -81,7 +81,7 @@ def _of_file(octets: bytes) -> Iterator[str]:
         text = page.extract_text()
         _check_shown(page.get("/Resources"))
         pages.append(text)
-    whole = "\n".join(pages)
+    whole = "\f".join(pages)
     if not whole.strip():
         raise Unreadable("empty")
     if len(whole) > MOST_TEXT:

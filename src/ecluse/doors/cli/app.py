@@ -107,6 +107,7 @@ TREE: Final[dict[str, dict[str, Callable[..., object]]]] = {
     "person": {"add": sites.add, "list": sites.people},
     "agreement": {
         "new": contracts.new_agreement,
+        "read": contracts.read_agreement,
         "check": contracts.check_agreement,
         "sign": contracts.sign_agreement,
     },

@@ -16,6 +16,7 @@ __all__ = [
     "check_codes",
     "draft_codes",
     "new_agreement",
+    "read_agreement",
     "sign_agreement",
     "sign_codes",
     "sign_document",
@@ -89,6 +90,48 @@ def check_agreement(
     voice.line(voice.phrase("mentions_found", found=judged.main_found, wanting=len(judged.wanting)))
     voice.next(f"agreement sign {file} --as PERSON" if judged.complete else f"agreement check {file}")
     return 0 if judged.complete else CLOSED
+
+
+def read_agreement(ctx: typer.Context, *, file: File, json: Json = False) -> int:
+    """A contract in prose (PDF, Word, text): each of the sixteen mentions, found or lacking, with the sentence and the page."""
+    from ecluse.adapters.contracts import pages_of
+    from ecluse.terms.agreement.prose import read_prose
+
+    place = here(ctx, json=json)
+    voice, language = place.voice, place.voice.language
+    found = read_prose(pages_of(octets_of(file)))
+    good = sum(finding.verdict == "found" for finding in found)
+    voice.result(
+        "agreement read",
+        found=good,
+        mentions=[
+            {
+                "mention": it.group.code,
+                "article": it.article,
+                "verdict": it.verdict,
+                "page": it.page,
+                "quote": it.quote,
+            }
+            for it in found
+        ],
+    )
+    for it in found:
+        well = it.verdict == "found"
+        page = voice.phrase("on_page", page=it.page) if it.page else ""
+        voice.line(
+            f"{voice.sign(good=well)} {it.group.code:<3}{it.group.label[language]} ({it.article}) {page}".rstrip(),
+            style="" if well else "red",
+        )
+        if it.quote:
+            voice.line(f"      « {it.quote} »")
+        if it.verdict == "restates":
+            voice.line(f"      {voice.phrase('merely_the_law')}")
+        if not well:
+            for mention in it.mentions:
+                voice.line(f"      → {mention.label[language]} : {mention.expects[language]}")
+    voice.line(voice.phrase("prose_found", found=good))
+    voice.next("agreement new agreement.toml")
+    return 0 if good == len(found) else CLOSED
 
 
 def sign_agreement(

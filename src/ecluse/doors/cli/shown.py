@@ -28,6 +28,7 @@ SHOWN: Final[dict[str, tuple[str, ...]]] = {
     "person add": ("id", "role", "site", "dry_run"),
     "person list": ("people",),
     "agreement new": ("file", "text", "dry_run"),
+    "agreement read": ("found", "mentions"),
     "agreement check": ("digest", "complete", "found", "mentions"),
     "agreement sign": ("digest", "in_force", "dry_run"),
     "codes draft": ("file", "text", "dry_run"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from allauth.account import views as account
 from django.urls import URLPattern, URLResolver, include, path
 
-from ecluse.doors.web import assets, chamber, home, join, machines, paper, people, register, ssh
+from ecluse.doors.web import assets, chamber, contract, home, join, machines, paper, people, register, ssh
 
 __all__ = ["urlpatterns"]
 
@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("chamber/<slug:chamber>/people/<str:person>/end/", people.end, name="end"),
     path("chamber/<slug:chamber>/machines/", machines.machines, name="machines"),
     path("chamber/<slug:chamber>/machines/<int:machine>/end/", machines.end, name="end_machine"),
+    path("chamber/<slug:chamber>/contract/", contract.contract, name="contract"),
     path("chamber/<slug:chamber>/register/", register.register, name="register"),
     path("chamber/<slug:chamber>/measures/", register.measures, name="measures"),
     path("sftp/", ssh.certificates, name="certificates"),

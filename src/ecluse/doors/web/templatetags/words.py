@@ -56,6 +56,7 @@ CODES: Final[dict[str, Callable[[str], str]]] = {
     "lamp_name": lambda code: f"console.lamp_{code}",
     "lamp_state": lambda code: f"console.lamp_is_{code}",
     "outcome": lambda code: f"console.outcome_{code}",
+    "verdict": lambda code: f"console.verdict_{code}",
     "run": lambda code: f"console.run_{code}",
 }
 """Tags that put a code of the subject into words: each with how its key is made."""
