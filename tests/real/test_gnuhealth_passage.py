@@ -19,7 +19,9 @@ from ecluse.terms.vocabulary import vocabulary
 from ecluse.wiring.course import Course
 from ecluse.wiring.demonstration import Ready
 from ecluse.wiring.laboratory import mapping_of, source_of
+from tests.ports.fhir_servers import medplum
 from tests.ports.gnuhealth_servers import GnuHealth, gnuhealth, password_file
+from tests.ports.test_fhir_passages import to_server
 from tests.real.openelis_fill import create, fill_openelis
 from tests.real.test_openelis_passage import Filled, OpenElis, granted, must_arrive
 from tests.servers import Server
@@ -43,9 +45,9 @@ class Toward(Laboratory):
         return dict(shared_records(old, new, vocabulary=vocabulary()))
 
 
-def into_gnuhealth(home: Path, server: GnuHealth) -> Toward:
+def into_gnuhealth(home: Path, server: GnuHealth, *, patients: int = PATIENTS) -> Toward:
     """From an invented laboratory in SQLite to GNU Health."""
-    lab = Toward(home, patients=PATIENTS, seed=3)
+    lab = Toward(home, patients=patients, seed=3)
     (home / "new.toml").write_bytes(GNUHEALTH)
     target = replace(lab.settings.target, url=server.url, password_file=password_file(home))
     lab.settings = replace(lab.settings, target=target)
@@ -106,6 +108,20 @@ def test_a_laboratory_goes_into_gnuhealth_and_on_to_fhir(server: GnuHealth, tmp_
 
     assert (onward.unexplained, onward.failed) == (0, ())
     assert {kind.kind: kind.loaded for kind in onward.kinds} == loaded
+
+
+def test_gnuhealth_goes_to_a_live_fhir_server(server: GnuHealth, tmp_path: Path) -> None:
+    """From one live application to another, Medplum's FHIR server: every row that an instruction names is there, and nothing is unexplained."""
+    with medplum() as fhir:
+        loaded = carried(into_gnuhealth(tmp_path / "in", server, patients=6).ready())
+        lab = out_of_gnuhealth(tmp_path / "out", server)
+        to_server(lab, fhir)
+        onward = carried(lab.ready())
+        assert (onward.unexplained, onward.failed) == (0, ())
+        arrived = {kind.kind: kind.loaded for kind in onward.kinds}
+        assert arrived == {kind.kind: kind.loaded for kind in loaded.kinds}
+        assert fhir.ask("Patient?_count=1")["total"] == arrived["patient"] > 0
+        assert fhir.ask("Observation?_count=1")["total"] == arrived["result"] > 0
 
 
 class FromOpenElis(OpenElis):
