@@ -14,11 +14,11 @@ from typing import Any, BinaryIO, Final
 from ecluse.adapters.checksums import DuckChecksum
 from ecluse.adapters.connectors.memory import MemorySource, Row
 from ecluse.base.refusal import Fault, Refusal
+from ecluse.passage.acceptance import accept
 from ecluse.passage.acts import RECONCILIATION_SIGNED
 from ecluse.passage.authority import RECIPIENT_COMPARED
 from ecluse.passage.closing import erase_migration
 from ecluse.passage.inbound import (
-    accept,
     hand_over,
     load,
     measure,

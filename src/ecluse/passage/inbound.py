@@ -1,4 +1,4 @@
-"""The target laboratory's half of a passage: hand over, load through gate 2, read back, reconcile, accept.
+"""The target laboratory's half of a passage: hand over, load through gate 2, read back, reconcile; `acceptance` follows.
 
 Each verb does one thing and appends one ledger entry; killed in the middle, it is simply called again. No step calls back.
 """
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ecluse.base.refusal import Fault, Refusal
+from ecluse.passage.acceptance import earlier_runs
 from ecluse.passage.acts import RECONCILIATION_SIGNED
 from ecluse.passage.ahead import ahead, behind
 from ecluse.passage.authority import Authority, authority, authority_then
@@ -39,7 +40,7 @@ from ecluse.people.person import check_may
 from ecluse.people.role import Permission
 from ecluse.proof.keys import VerifyKey
 from ecluse.proof.seal import seal
-from ecluse.proof.sign import Signer, add_signature, sign_document, verify_document
+from ecluse.proof.sign import sign_document, verify_document
 from ecluse.proof.unseal import Identity, unseal
 from ecluse.terms.mapping import Mapping as SystemMapping
 from ecluse.terms.plan import Plan, Slice, read_back
@@ -47,7 +48,6 @@ from ecluse.terms.vocabulary import vocabulary
 
 __all__ = [
     "Received",
-    "accept",
     "compare_target",
     "hand_over",
     "load",
@@ -56,7 +56,6 @@ __all__ = [
     "reconcile_target",
     "replay_rejects",
     "roll_back",
-    "to_accept",
 ]
 
 _BEFORE = "before.age"
@@ -288,49 +287,6 @@ def compare_target(
     )
 
 
-def accept(site: Site, name: str, *, by: str, key: Signer) -> str:
-    """A biologist signs the last reconciliation, in which nothing is unexplained; the document's digest. Both copies may now be erased.
-
-    Raises Refusal `people/may-not`, `people/another-key`, and those of `to_accept`.
-    """
-    check_may(site.known(by).person, Permission.ACCEPT)
-    digest = to_accept(site, name)
-    site.known(by).check_theirs(key.public)
-    envelope = site.documents.get(digest)
-    try:
-        site.documents.put(add_signature(envelope, key), digest=digest)
-    except Refusal as refusal:  # signed already, by a run that was killed before it could note it
-        if refusal.code != "sign/already-signed":
-            raise
-    verify_document(site.documents.get(digest), type="reconciliation", keys={by: key.public})
-    for run in (
-        *_earlier_runs(site, name),
-        name,
-    ):  # the sums of a cut-over run cover what the runs before it carried
-        if site.migration(run).state is MigrationState.LOADED:
-            site.record(Act.RECONCILE.value, by=by, subject=run, body={"document": digest})
-    return digest
-
-
-def to_accept(site: Site, name: str) -> str:
-    """The digest of the last reconciliation, if it may be accepted: made since the last loading, and with nothing unexplained in it.
-
-    Raises Refusal `migration/not-now`, `reconcile/unexplained`, `reconcile/nothing-to-accept`.
-    """
-    _in_state(site, name, Act.RECONCILE, MigrationState.LOADED)
-    acts = [event for event in site.journal.events() if event.subject == name]
-    loaded = max(event.seq for event in acts if event.act == Act.LOAD.value)
-    found = [event.body for event in acts if event.act == RECONCILIATION_SIGNED and event.seq > loaded]
-    if not found:  # what was found before the last loading says nothing of what the target holds now
-        raise Refusal("reconcile/nothing-to-accept", where=name)
-    last = found[-1]
-    if last["unexplained"] or last["failed"]:
-        raise Refusal(
-            "reconcile/unexplained", got=last["unexplained"], checks=", ".join(last["failed"]) or "-"
-        )
-    return str(last["document"])
-
-
 def _coded(code_map: str) -> dict[str, str]:
     """What a loading's entry says of its codings: nothing where there were none."""
     return {"code_map": code_map} if code_map else {}
@@ -442,7 +398,7 @@ def _rejected_rows(site: Site, name: str) -> Iterator[tuple[str, pa.RecordBatch]
 def _still_rejected(site: Site, received: Received) -> Iterator[tuple[str, pa.RecordBatch]]:
     """The rows in the reject vaults of this run and, for a cut-over run, of those it completes, less what it carried anew."""
     yield from _rejected_rows(site, received.name)
-    earlier = _earlier_runs(site, received.name) if received.statement.since else []
+    earlier = earlier_runs(site, received.name) if received.statement.since else []
     left = [
         line for run in earlier if rejects_key(run) in site.keys.names() for line in _rejected_rows(site, run)
     ]
@@ -463,29 +419,9 @@ def _carried_anew(site: Site, received: Received, kinds: set[str]) -> dict[str, 
     return anew
 
 
-def _earlier_runs(site: Site, name: str) -> list[str]:
-    """For a cut-over run, the migrations under the same instruction that were extracted before it, oldest first; else none.
-
-    A rehearsal is none of them: a cut-over run completes whole runs.
-    """
-    events = site.journal.events()
-    drafted = {event.subject: event.body for event in events if event.act == Act.DRAFT.value}
-    if drafted[name]["run"] != "delta":
-        return []
-    same = [
-        run
-        for run, body in drafted.items()
-        if body["instruction"] == drafted[name]["instruction"] and not body["rehearse"]
-    ]
-    extracted = [
-        event.subject for event in events if event.act == Act.EXTRACT.value and event.subject in same
-    ]
-    return extracted[: extracted.index(name)] if name in extracted else extracted
-
-
 def _before_folder(site: Site, name: str) -> str:
     """What stood in the target before the first run: a cut-over run finds it where that one left it."""
-    return f"{(*_earlier_runs(site, name), name)[0]}-before"
+    return f"{(*earlier_runs(site, name), name)[0]}-before"
 
 
 def _keep_before(site: Site, received: Received, before: Mapping[str, Tally]) -> None:

@@ -1,6 +1,6 @@
 """What waits for a person (« à signer »): documents that some signed and others must, comparisons to accept, keys to compare.
 
-Decides nothing: what is listed here is what the verbs would take (`signing`, `inbound`, `recipients`), asked of them one by one. A document that
+Decides nothing: what is listed here is what the verbs would take (`signing`, `acceptance`, `recipients`), asked of them one by one. A document that
 nobody known signed, or that could not be used any more, waits for no one.
 """
 
@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ecluse.base.refusal import Refusal
+from ecluse.passage.acceptance import to_accept
 from ecluse.passage.authority import document_signers
-from ecluse.passage.inbound import to_accept
 from ecluse.passage.signing import PERMISSIONS, check_usable
 from ecluse.passage.site import Site
 from ecluse.people.person import Person, may

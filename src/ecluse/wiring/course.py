@@ -17,6 +17,7 @@ from ecluse.adapters.containers.opener import ContainerOpener
 from ecluse.adapters.exclusive import alone_in
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage import inbound, outbound
+from ecluse.passage.acceptance import accept
 from ecluse.passage.closing import erase_migration
 from ecluse.passage.code_map import Coded, code_map_in_force
 from ecluse.passage.erase import Certificate
@@ -182,7 +183,7 @@ class Course:
 
     def accept(self, name: str, *, by: str, key: Signer) -> str:
         """A biologist signs the last reconciliation; its digest."""
-        return inbound.accept(self.target, name, by=by, key=key)
+        return accept(self.target, name, by=by, key=key)
 
     def erase(self, name: str, *, by: str, leave_rows: bool = False) -> Certificate:
         """Keys and bytes destroyed at every place, certified; the target forgets its marks, if it can be reached: they hold no datum."""

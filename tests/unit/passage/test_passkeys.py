@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from ecluse.base.refusal import Refusal
+from ecluse.passage.acceptance import accept
 from ecluse.passage.authority import document_signers
 from ecluse.passage.closing import revocation_of, revoke
-from ecluse.passage.inbound import accept
 from ecluse.passage.migration import MigrationState
 from ecluse.passage.signing import sign
 from ecluse.passage.site import Known, Site

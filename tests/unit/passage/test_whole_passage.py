@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from ecluse.base.refusal import Refusal
+from ecluse.passage.acceptance import accept
 from ecluse.passage.closing import KEY_DESTROYED, bury, expire_due, revoke
-from ecluse.passage.inbound import accept, receive, replay_rejects, roll_back
+from ecluse.passage.inbound import receive, replay_rejects, roll_back
 from ecluse.passage.migration import Act, MigrationState
 from ecluse.passage.outbound import deposit, extract_parcel, prepare
 from ecluse.passage.site import WHOLE

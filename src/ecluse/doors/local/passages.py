@@ -21,7 +21,7 @@ from ecluse.doors.pages.markup import Body, Content, Markup, element, joined
 from ecluse.doors.pages.report import report_body
 from ecluse.doors.pages.sample import sample_body
 from ecluse.doors.pages.story import Story
-from ecluse.passage.inbound import accept, to_accept
+from ecluse.passage.acceptance import accept, to_accept
 from ecluse.passage.migration import MigrationState
 from ecluse.passage.sample import compare_sample
 from ecluse.passage.waiting import to_be_accepted
@@ -158,7 +158,7 @@ def accept_page(desk: Desk, name: str) -> Answer:
 
 
 def ask_acceptance(desk: Desk, given: Form, name: str) -> Answer:
-    """To the signature of the comparison. Raises the refusals of `passage.inbound.accept`."""
+    """To the signature of the comparison. Raises the refusals of `passage.acceptance.accept`."""
     del given
     check_may(desk.person, Permission.ACCEPT)
     site = desk.site("target")
