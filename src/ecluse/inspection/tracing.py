@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -86,7 +85,10 @@ def check_extraction(dossier: Dossier) -> Said:
             "manifest": (noted.text("manifest"), manifest.digest),
             "sequence": (noted.number("sequence"), len(chain) + 1),
             "parts": (noted.number("parts"), len(manifest.parts)),
-            "expires": (_instant(manifest.expires, noted), _instant(manifest.created, noted) + _life(run)),
+            "expires": (
+                datetime.fromisoformat(manifest.expires),
+                datetime.fromisoformat(manifest.created) + _life(run),
+            ),
             "previous": (manifest.previous, previous if previous or not chain else manifest.previous),
             "signed list": (
                 (
@@ -118,7 +120,7 @@ def check_hand_over(dossier: Dossier) -> Said:
             if (
                 noted.act == Act.HAND_OVER.value
                 and manifest is not None
-                and noted.time >= _instant(manifest.expires, noted)
+                and noted.time >= datetime.fromisoformat(manifest.expires)
             ):
                 raise Refusal("parcel/expired", where=noted.subject, got=manifest.expires)
         if noted.act == Act.HAND_OVER.value:
@@ -326,14 +328,6 @@ def _agents(dossier: Dossier, noted: Noted) -> dict[str, VerifyKey]:
 
 def _life(run: Run) -> timedelta:
     return timedelta(days=run.ordered.limits.time_to_live_days)
-
-
-def _instant(text: str, noted: Noted) -> datetime:
-    with suppress(ValueError, TypeError):
-        at = datetime.fromisoformat(text)
-        if at.tzinfo is not None:
-            return at
-    raise Refusal("bundle/disagrees", seq=noted.seq, what="an instant of the manifest")
 
 
 def _agree(noted: Noted, told: Mapping[str, tuple[object, object]]) -> None:
