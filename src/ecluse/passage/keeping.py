@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import cache, partial
 from typing import Any, Final, Protocol
 
 from ecluse.base.refusal import Fault, Refusal
@@ -70,12 +71,13 @@ def expire(chamber: Chamber, *, by: str) -> list[str]:
     for event in events:
         if event.act == Act.OPEN_SOURCE.value:
             read.setdefault(event.subject, event.time)
+    ordered = cache(partial(_instruction, chamber))  # many runs under one instruction
     due = []
     for event in events:
         if event.act != Act.DRAFT.value or known[event.subject].state in ENDED:
             continue
         named = str(event.body.get("instruction", ""))
-        end = _end(chamber, digest=named, drafted=event.time, read=read.get(event.subject))
+        end = _end(ordered(named), drafted=event.time, read=read.get(event.subject))
         if end <= chamber.clock():
             _record(chamber, Act.EXPIRE.value, by=by, subject=event.subject, body={"due": end.isoformat()})
             due.append(event.subject)
@@ -124,9 +126,8 @@ def countries_named(chamber: Chamber) -> frozenset[str]:
     return frozenset(set.intersection(*named)) if named else frozenset()
 
 
-def _end(chamber: Chamber, *, digest: str, drafted: str, read: str | None) -> datetime:
+def _end(ordered: Instruction | None, *, drafted: str, read: str | None) -> datetime:
     """When nothing of a migration may be kept any more."""
-    ordered = _instruction(chamber, digest)
     if ordered is None:
         return datetime.fromisoformat(read or drafted) + timedelta(days=MOST_DAYS)
     return ordered.limits.end(read=datetime.fromisoformat(read) if read else None)
