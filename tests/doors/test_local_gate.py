@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -268,3 +273,27 @@ def test_what_fails_inside_shows_no_value(desk: Desk, tmp_path: Path) -> None:
     assert got.status == 500
     assert "ValueError" in got.text
     assert "Aubert" not in got.text
+
+
+def test_the_command_prints_its_address_once_and_closes_by_ctrl_c(desk: Desk) -> None:
+    """`ecluse agent page` prints one address, which opens the page; Ctrl-C closes it, and the command ends well."""
+    words = ["--home", str(desk.home), "--language", "en", "agent", "page", "--json"]
+    code = "import sys; from ecluse.doors.cli import main; sys.exit(main())"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        address = urlsplit(json.loads(process.stdout.readline())["address"])
+        assert address.hostname == "localhost"
+        assert address.port is not None
+        connection = HTTPConnection("127.0.0.1", address.port, timeout=20)
+        connection.request("GET", address.path, headers={"Host": f"localhost:{address.port}"})
+        assert connection.getresponse().status == 200
+        connection.close()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert (process.returncode, out) == (0, "")
+    assert address.path.rpartition("/")[2] not in err

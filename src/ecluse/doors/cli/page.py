@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -27,6 +28,7 @@ def page(
     voice.result("agent page", address=door.address)
     voice.line(door.address)
     voice.talk(voice.phrase("page_open"))
-    door.serve()
+    with suppress(KeyboardInterrupt):  # the usual way of closing it
+        door.serve()
     voice.talk(voice.phrase("page_closed"))
     voice.next("agent page")

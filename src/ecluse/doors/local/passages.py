@@ -22,6 +22,7 @@ from ecluse.doors.pages.report import report_body
 from ecluse.doors.pages.sample import sample_body
 from ecluse.doors.pages.story import Story
 from ecluse.passage.acceptance import accept, to_accept
+from ecluse.passage.inbound import receive
 from ecluse.passage.migration import MigrationState
 from ecluse.passage.sample import compare_sample
 from ecluse.passage.waiting import to_be_accepted
@@ -115,20 +116,20 @@ def ask_sample(desk: Desk, given: Form, name: str) -> Answer:
 
 def _sample(desk: Desk, signer: Signer, act: Act, name: str) -> Answer:
     present(desk, signer, act)
-    course, system = desk.workspace.course(), desk.workspace.settings.target
-    received = course.received(name)
+    site, system = desk.site("target"), desk.workspace.settings.target
+    received = receive(site, name, source=desk.workspace.folder("source").name)
     with source_of(system).snapshot() as snapshot:
-        found = compare_sample(
-            course.target, received, by=act.person, snapshot=snapshot, mapping=mapping_of(system)
-        )
-    body = sample_body(found, migration=name, language=desk.session.language, at=desk.at)
+        found = compare_sample(site, received, by=act.person, snapshot=snapshot, mapping=mapping_of(system))
+    body = sample_body(
+        found, migration=name, language=desk.session.language, at=desk.at, kept="local.sample_once"
+    )
     ways = (
         [element("li", desk.link(desk.phrase("see_accept"), "accept", name))]
-        if name in to_be_accepted(course.target)
+        if name in to_be_accepted(site)
         else []
     )
     after = element(
-        "section", element("h2", desk.phrase("paper_what_now"), id="now"), element("p", desk.phrase("sample_once")),
+        "section", element("h2", desk.phrase("paper_what_now"), id="now"),
         element("ul", ways, element("li", desk.link(desk.phrase("see_migration"), "migration", name))),
         class_="act", aria_labelledby="now",
     )  # fmt: skip

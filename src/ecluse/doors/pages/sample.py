@@ -51,15 +51,17 @@ def sample_page(sample: Sample, *, migration: str, language: str, at: datetime) 
     return page_of(sample_body(sample, migration=migration, language=language, at=at), language=language)
 
 
-def sample_body(sample: Sample, *, migration: str, language: str, at: datetime) -> Body:
-    """What `sample_page` says, without the file around it."""
+def sample_body(
+    sample: Sample, *, migration: str, language: str, at: datetime, kept: str = "pages.side_banner_more"
+) -> Body:
+    """What `sample_page` says, without the file around it. `kept`: the sentence that says where what is shown stays."""
     tongue = Tongue(language)
     title = tongue.say("pages.side_title", name=migration)
     head = tongue.masthead(
         title, tongue.say("pages.side_under", at=tongue.instant(at)), lock_drawing(None, tongue)
     )
     banner = element(
-        "div", element("b", tongue.say("pages.side_banner")), element("p", tongue.say("pages.side_banner_more")),
+        "div", element("b", tongue.say("pages.side_banner")), element("p", tongue.say(kept)),
         class_="notice", role="note",
     )  # fmt: skip
     left_out = ", ".join(tongue.kind(kind) for kind in sample.left_out)
