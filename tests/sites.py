@@ -17,7 +17,7 @@ from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage.acceptance import accept
 from ecluse.passage.acts import RECONCILIATION_SIGNED
 from ecluse.passage.authority import RECIPIENT_COMPARED
-from ecluse.passage.closing import erase_migration
+from ecluse.passage.clearing import erase_migration
 from ecluse.passage.inbound import (
     hand_over,
     load,

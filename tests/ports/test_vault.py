@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -104,6 +105,28 @@ def test_a_parcel_is_carried_once_whatever_interrupts(vault: Vault) -> None:
         carry("m", names=["b"], origin=origin, to=vault)
     with pytest.raises(Refusal, match="vault/absent"):
         carry("m", names=["d"], origin=origin, to=vault)
+
+
+class Telling(MemoryVault):
+    """A vault of another machine: it tells a file's digest, and is not asked for its octets."""
+
+    def digest(self, folder: str, name: str) -> tuple[str, int]:
+        return digest_of(super(), folder, name)  # type: ignore[arg-type]
+
+    def open(self, folder: str, name: str) -> BinaryIO:
+        raise AssertionError("asked for what it can tell")
+
+
+def test_what_another_machine_holds_already_is_not_fetched_to_be_compared() -> None:
+    """Carried again to a vault that tells digests, what is there with the same content is left, without one octet being read back."""
+    origin, far = MemoryVault(), Telling()
+    for name in ("a", "b"):
+        origin.put("m", name, [name.encode() * 10])
+    far.put("m", "a", [b"a" * 10])
+    assert carry("m", names=["a", "b"], origin=origin, to=far) == 10
+    far.held["m"]["b"] = b"another"
+    with pytest.raises(Refusal, match="vault/exists"):
+        carry("m", names=["b"], origin=origin, to=far)
 
 
 # --- a disk ----------------------------------------------------------------------------------------------------------------------------
@@ -223,6 +246,7 @@ except Fault as fault:
 FULL = """
 import resource, signal, sys
 from pathlib import Path
+from typing import BinaryIO
 from ecluse.adapters.objects.vault import ObjectVault
 from ecluse.adapters.vaults import DiskVault
 from ecluse.base.refusal import Fault

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from ecluse.base.refusal import Refusal
-from ecluse.passage.closing import erase_migration, expire_due, revoke
+from ecluse.passage.clearing import erase_migration
+from ecluse.passage.closing import expire_due, revoke
 from ecluse.passage.migration import MigrationState
 from ecluse.proof.canonical import strict_json
 from ecluse.proof.sign import verify_document

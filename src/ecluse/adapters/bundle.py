@@ -19,9 +19,8 @@ from ecluse.passage.migration import Act
 from ecluse.people.person import Person
 from ecluse.proof.bundle import check_names
 from ecluse.proof.canonical import Json, canonical_json, strict_json
-from ecluse.proof.evidence import export_ledger
+from ecluse.proof.evidence import Exported, export_ledger
 from ecluse.proof.keys import VerifyKey
-from ecluse.proof.ledger import Ledger
 from ecluse.proof.note import NoteKey
 
 __all__ = ["Certified", "Gathered", "gather", "write_bundle"]
@@ -51,7 +50,7 @@ class Gathered:
 
 
 def gather(
-    ledger: Ledger,
+    ledger: Exported,
     documents: Documents,
     whose: Gathered,
     *,

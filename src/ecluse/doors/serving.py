@@ -16,6 +16,7 @@ from django.core.asgi import get_asgi_application
 
 from ecluse.adapters.ssh_keys import SshKeys
 from ecluse.base.refusal import Fault
+from ecluse.doors.api.mount import front
 from ecluse.doors.sftp import Listening
 from ecluse.doors.sftp import serve as serve_sftp
 from ecluse.doors.sftp.people import People
@@ -65,7 +66,7 @@ def _https(served: Exchange, ready: Callable[[], None]) -> _Server:
     door = served.settings.https
     return _Server(
         uvicorn.Config(
-            get_asgi_application(),
+            front(get_asgi_application()),
             host=door.address,
             port=door.port,
             http="httptools",

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from ecluse.base.refusal import Refusal
-from ecluse.passage.acts import INSTRUCTION_SIGNED, KEY_DESTROYED, KEY_RESURRECTED
+from ecluse.passage.acts import EXCHANGE_ACTS, INSTRUCTION_SIGNED, KEY_DESTROYED, KEY_RESURRECTED
 from ecluse.passage.migration import Act, Migration
 from ecluse.passage.parcel import Manifest
 from ecluse.people.person import Person, may
@@ -43,6 +43,8 @@ _JUDGED: Final = frozenset(
     act.encode() for act in (*(act.value for act in Act), KEY_DESTROYED, KEY_RESURRECTED)
 )
 _SECOND: Final = timedelta(seconds=1, microseconds=-1)
+_EXCHANGE: Final = tuple(act.encode() for act in EXCHANGE_ACTS)
+_EXPIRED: Final = Act.EXPIRE.value.encode()
 _NAMES_A_DIGEST: Final = b'"sha256:'
 _T = TypeVar("_T")
 
@@ -117,7 +119,8 @@ class Dossier:
                 if waiting.startswith(b'{"seq":%b,' % seq):
                     body, waiting = waiting, bodies.readline()
                 time, actor = datetime.fromisoformat(said.decode()), by.decode()
-                found.actors[actor] = found.actors.get(actor, (time, time))[0], time
+                if not _of_exchange(act, by):
+                    found.actors[actor] = found.actors.get(actor, (time, time))[0], time
                 found.entries, found.last = found.entries + 1, time
                 found.forgotten += not body
                 if act in _JUDGED or not body or _NAMES_A_DIGEST in body:
@@ -237,6 +240,11 @@ class Dossier:
         if key not in self._read:
             self._read[key] = make()
         return self._read[key]  # type: ignore[return-value] # stored above under the same key
+
+
+def _of_exchange(act: bytes, by: bytes) -> bool:
+    """Whether the exchange noted it by itself, under no certificate: its own acts, and that a migration's time is over, which the clock says as well."""
+    return act.startswith(_EXCHANGE) or (act, by) == (_EXPIRED, b"exchange")
 
 
 def _told(line: bytes) -> Mapping[str, Json] | None:

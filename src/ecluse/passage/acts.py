@@ -24,10 +24,13 @@ __all__ = [
     "KEY_DESTROYED",
     "KEY_RESURRECTED",
     "LINE_SENT",
+    "PLACES_ERASED",
     "RECIPIENT_CERTIFIED",
     "RECIPIENT_COMPARED",
     "RECONCILIATION_SIGNED",
     "SAMPLE_COMPARED",
+    "SITE_CARD",
+    "TARGET_CHECKED",
 ]
 
 AGREEMENT_SIGNED: Final = "agreement.signed"
@@ -55,3 +58,9 @@ DOOR_ENTERED: Final = "door.entered"
 """An account came in; the subject is its id. Body: key (its fingerprint, or its certificate's serial), door, from."""
 DOOR_REFUSED: Final = "door.refused"
 """An account known to the chamber was refused; the subject is its id. Body: door, from."""
+PLACES_ERASED: Final = "places.erased"
+SITE_CARD: Final = "site.card"
+TARGET_CHECKED: Final = "target.checked"
+
+EXCHANGE_ACTS: Final = ("account.", "custody.", "door.", "exchange.", "machine.")
+"""How the acts begin that an exchange notes by itself. It has no key but its ledger's: they are its word, and no rule of a passage rests on one."""

@@ -20,6 +20,7 @@ from ecluse.passage.journal import Documents, Event, Folded, check_act
 from ecluse.passage.migration import Migration, MigrationState
 from ecluse.passage.overview import Overview
 from ecluse.proof.ledger import Ledger
+from ecluse.proof.sign import check_continues
 
 __all__ = ["Chamber"]
 
@@ -108,6 +109,15 @@ class Chamber:
         state = self.migration(migration).state
         if state not in GIVES:
             raise Refusal("chamber/gives-none", where=migration, got=state.value)
+
+    def keep_document(self, envelope: bytes, *, digest: str) -> None:
+        """Keep a signed document of this digest; its signatures only ever grow. Raises Refusal `sign/...`, `document/...`."""
+        try:
+            held: bytes | None = self.documents.get(digest)
+        except Refusal:
+            held = None
+        check_continues(envelope, named=digest, held=held)
+        self.documents.put(envelope, digest=digest)
 
     def _caught_up(self) -> list[Event]:
         read = self._read.events

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from ecluse.base.refusal import Fault, Refusal
+from ecluse.passage.acts import TARGET_CHECKED
 from ecluse.passage.authority import (
     AGREEMENT_SIGNED,
     INSTRUCTION_SIGNED,
@@ -28,7 +29,17 @@ from ecluse.terms.instruction import Instruction
 from ecluse.terms.mapping import Mapping, check_mapping
 from ecluse.terms.privilege import lacking, target_needs
 
-__all__ = ["LAMPS", "Lamp", "LampName", "check_target", "current_instruction", "instruction_named", "lamps"]
+__all__ = [
+    "LAMPS",
+    "Lamp",
+    "LampName",
+    "check_target",
+    "check_target_told",
+    "current_instruction",
+    "instruction_named",
+    "lamps",
+    "target_told",
+]
 
 LampName = Literal["agreement", "instruction", "recipient", "target"]
 LAMPS: Final[tuple[LampName, ...]] = ("agreement", "instruction", "recipient", "target")
@@ -115,6 +126,24 @@ def check_target(
     )
     if short:
         raise Refusal("lock/target-lacks", where=mapping.system, got="; ".join(map(str, short[:10])))
+
+
+def target_told(site: Site, target: str) -> str:
+    """The digest of the mapping under which the site `target` last said that its system is ready; "" if it never did."""
+    said = [event for event in site.journal.events() if event.act == TARGET_CHECKED]
+    return next((str(it.body.get("mapping")) for it in reversed(said) if it.subject == it.by == target), "")
+
+
+def check_target_told(site: Site, ordered: Instruction | None, *, target: str) -> None:
+    """As `check_target`, for a target on another machine: its own site said that it is ready, under the mapping that the instruction names.
+
+    Raises Refusal `lock/target-untold`, `lock/target-differs`.
+    """
+    told = target_told(site, target)
+    if not told:
+        raise Refusal("lock/target-untold", where=target)
+    if ordered is not None and ordered.target.mapping != told:
+        raise Refusal("lock/target-differs", where=target, expected=ordered.target.mapping, got=told)
 
 
 def _lamp(name: LampName, check: Callable[[], object]) -> Lamp:

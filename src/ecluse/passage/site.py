@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from ecluse.base.refusal import Refusal
+from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage.custody import Vault
 from ecluse.passage.journal import Documents, Folded, Journal, check_act
 from ecluse.passage.migration import Migration
@@ -32,6 +32,10 @@ WHOLE: Final = "-whole"
 def rejects_key(migration: str) -> str:
     """The name of the key that a migration's rejected rows are sealed to, at either site."""
     return f"{migration}-rejects"
+
+
+_TRIES: Final = 5
+"""How often an act is held against the ledger anew when others write at the same time."""
 
 
 class KeyStore(Protocol):
@@ -92,10 +96,22 @@ class Site:
     _folded: Folded = field(default_factory=Folded, init=False, repr=False, compare=False)
 
     def record(self, act: str, *, by: str, subject: str, body: Mapping[str, Any]) -> None:
-        """Append one act. Raises Refusal `migration/not-now`, `migration/gate-open` when the table or an open gate forbids it."""
-        events = self.journal.events()
-        check_act(act, subject, self._folded.after(events))
-        self.journal.append(at=self.clock(), by=by, subject=subject, act=act, body=body, expected=len(events))
+        """Append one act. Raises Refusal `migration/not-now`, `migration/gate-open` when the table or an open gate forbids it.
+
+        Where another writer was first, the act is held against what the ledger tells now, and tried again.
+        """
+        for tries_left in reversed(range(_TRIES)):
+            events = self.journal.events()
+            check_act(act, subject, self._folded.after(events))
+            try:
+                self.journal.append(
+                    at=self.clock(), by=by, subject=subject, act=act, body=body, expected=len(events)
+                )
+            except Fault as fault:
+                if fault.code != "ledger/concurrent" or not tries_left:
+                    raise
+            else:
+                return
 
     def migration(self, name: str) -> Migration:
         """The migration as the ledger tells. Raises Refusal `migration/unknown`."""

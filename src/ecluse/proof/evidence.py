@@ -14,13 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import BinaryIO, Final, TypeAlias
+from typing import BinaryIO, Final, Protocol, TypeAlias
 
 from ecluse.base.refusal import Refusal
 from ecluse.base.words import say
 from ecluse.proof.canonical import canonical_json, strict_json
 from ecluse.proof.entry import Entry, commitment_to, fields_of
-from ecluse.proof.ledger import Ledger
+from ecluse.proof.ledger import Row, Told
 from ecluse.proof.note import (
     COSIGNER,
     LOG,
@@ -152,7 +152,33 @@ class Policy:
         )
 
 
-def export_ledger(ledger: Ledger, *, witnesses: Sequence[NoteKey] = (), quorum: int = 0) -> dict[str, bytes]:
+class Exported(Protocol):
+    """A ledger as a bundle takes it: `ledger.Ledger`, or a copy of one kept elsewhere."""
+
+    @property
+    def log(self) -> NoteKey:
+        """The key that signs its heads."""
+
+    def checkpoint(self) -> bytes:
+        """See `Ledger.checkpoint`."""
+        ...
+
+    def checkpoints(self) -> Iterator[bytes]:
+        """See `Ledger.checkpoints`."""
+        ...
+
+    def history(self) -> Iterator[Told]:
+        """See `Ledger.history`."""
+        ...
+
+    def rows(self) -> Iterator[Row]:
+        """See `Ledger.rows`."""
+        ...
+
+
+def export_ledger(
+    ledger: Exported, *, witnesses: Sequence[NoteKey] = (), quorum: int = 0
+) -> dict[str, bytes]:
     """The four files of `ledger`, by name."""
     entries, bodies = io.BytesIO(), io.BytesIO()
     notes = list(ledger.checkpoints()) or [ledger.checkpoint()]

@@ -20,7 +20,7 @@ from ecluse.proof.keys import SigningKey
 from ecluse.proof.note import LOG, Checkpoint, NoteKey, sign_checkpoint, verify_checkpoint
 from ecluse.proof.tree import EMPTY_ROOT, Frontier, Node, consistency_proof, inclusion_proof, leaf_hash, root
 
-__all__ = ["MOST_BODY", "MOST_DRIFT", "Entry", "Ledger", "Records", "Row", "Told"]
+__all__ = ["MOST_BODY", "MOST_DRIFT", "Entry", "Ledger", "Records", "Row", "Told", "read_row"]
 
 MOST_BODY: Final = 64 * 1024
 """Octets of the largest body."""
@@ -141,11 +141,11 @@ class Ledger:
 
         Raises Refusal `ledger/body-altered`.
         """
-        return (_told(row) for row in self._records.read(since, self.size, subject=subject))
+        return (read_row(row) for row in self._records.read(since, self.size, subject=subject))
 
-    def rows(self) -> Iterator[Row]:
-        """What is stored, for the bundle that `evidence` verifies."""
-        return self._records.read(0, self.size)
+    def rows(self, *, since: int = 0) -> Iterator[Row]:
+        """What is stored from number `since` on, for the bundle that `evidence` verifies and for whoever keeps a copy."""
+        return self._records.read(since, self.size)
 
     def checkpoint(self) -> bytes:
         """The newest head as a signed note, with the cosignatures kept so far."""
@@ -221,7 +221,8 @@ def _octets(body: Mapping[str, Json]) -> bytes:
     return octets
 
 
-def _told(row: Row) -> Told:
+def read_row(row: Row) -> Told:
+    """The entry of a row, its body held against the commitment. Raises Refusal `ledger/body-altered`, `ledger/entry-malformed`."""
     entry = Entry.parse(row.leaf)
     if row.body is None or row.salt is None:
         return Told(entry, None)

@@ -24,6 +24,7 @@ __all__ = [
     "Signer",
     "Verified",
     "add_signature",
+    "check_continues",
     "claimed",
     "digest",
     "pae",
@@ -46,6 +47,9 @@ _WRITTEN_BY_MACHINES: Final = (
     "revocation",
     "statement",
     "archive",
+    "session",
+    "card",
+    "clearing",
 )
 
 DOCUMENT_TYPES: Final[Mapping[str, str]] = {
@@ -123,6 +127,21 @@ def add_signature(envelope: bytes, key: Signer) -> bytes:
     if any(_holds(key.public, signature, over=over) for _, signature in read.signatures):
         raise Refusal("sign/already-signed")
     return _write(_Envelope(read.type, read.payload, (*read.signatures, (key.key_id, key.sign(over)))))
+
+
+def check_continues(envelope: bytes, *, named: str, held: bytes | None) -> None:
+    """The envelope is the document of the digest `named`, of a known type, and bears every signature that the one held does.
+
+    For a host that keeps documents and knows nobody's key: a signature, once there, cannot be taken away. Raises Refusal `sign/envelope-malformed`,
+    `sign/json-malformed`, `sign/unknown-type`, `document/another`, `document/fewer-signatures`.
+    """
+    read = _read(envelope)
+    if read.type not in DOCUMENT_TYPES.values():
+        raise Refusal("sign/unknown-type", got="-", known=", ".join(DOCUMENT_TYPES))
+    if digest(read.payload) != named:
+        raise Refusal("document/another", where="-", expected=named, got=digest(read.payload))
+    if held is not None and not set(_read(held).signatures) <= set(read.signatures):
+        raise Refusal("document/fewer-signatures", where=named)
 
 
 def verify_document(

@@ -7,9 +7,10 @@ It decides no rule: every step is a verb of `ecluse.passage`, which refuses what
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from collections.abc import Mapping as Lookup
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from ecluse.adapters.connectors.sql.dump import DumpSource
 from ecluse.adapters.connectors.sql.grants import grants
@@ -18,7 +19,7 @@ from ecluse.adapters.exclusive import alone_in
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage import inbound, outbound
 from ecluse.passage.acceptance import accept
-from ecluse.passage.closing import erase_migration
+from ecluse.passage.clearing import certify_erasure, clear, clear_target, erase_migration
 from ecluse.passage.code_map import Coded, code_map_in_force
 from ecluse.passage.erase import Certificate
 from ecluse.passage.extract import Progress, Snapshot, Source
@@ -26,6 +27,7 @@ from ecluse.passage.inbound import Received
 from ecluse.passage.load import Target
 from ecluse.passage.migration import LIVE, Gate, MigrationState
 from ecluse.passage.outbound import Passage
+from ecluse.passage.parcel import Manifest
 from ecluse.passage.reconcile import Reconciliation, Side
 from ecluse.passage.replay import Replayed
 from ecluse.passage.site import Site
@@ -33,10 +35,22 @@ from ecluse.passage.statement import Statement
 from ecluse.proof.sign import Signer
 from ecluse.terms.catalogue import Privilege
 from ecluse.terms.plan import Plan
+from ecluse.wiring.folders import SiteFolder
 from ecluse.wiring.laboratory import checksum, mapping_of, source_of, target_of
 from ecluse.wiring.settings import Settings
+from ecluse.wiring.settings import Side as WhichSide
 
-__all__ = ["Course", "migration_of", "privileges_needed", "quiet", "silent"]
+__all__ = ["STEP_SIDES", "Course", "migration_of", "privileges_needed", "quiet", "silent"]
+
+STEP_SIDES: Final[dict[str, WhichSide]] = {
+    "extract": "source",
+    "deposit": "source",
+    "hand-over": "target",
+    "load": "target",
+    "reconcile": "target",
+    "erase": "target",
+}
+"""Which site takes each step. Each clears its own places besides."""
 
 
 def quiet(kind: str, done: int, total: int) -> None:
@@ -54,20 +68,45 @@ def silent(step: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """Both sites of a workspace, and how to reach their systems. `source_system` and `target_system` open them anew at each use."""
+    """The sites that a workspace holds, and how to reach their systems: `held` has one of them, or both on one machine.
+
+    `source_system` and `target_system` open them anew at each use.
+    """
 
     settings: Settings
-    source: Site
-    target: Site
+    held: Lookup[WhichSide, Site]
     source_system: Callable[[], Source]
     target_system: Callable[[], Target]
 
     @classmethod
-    def of(cls, settings: Settings, source: Site, target: Site) -> Course:
-        """The course between the systems that the settings name."""
-        return cls(
-            settings, source, target, lambda: source_of(settings.source), lambda: target_of(settings.target)
-        )
+    def of(cls, settings: Settings, source: Site | None, target: Site | None) -> Course:
+        """The course between the systems that the settings name; None for a site that another machine holds."""
+        held: dict[WhichSide, Site] = {}
+        if source is not None:
+            held["source"] = source
+        if target is not None:
+            held["target"] = target
+        return cls(settings, held, lambda: source_of(settings.source), lambda: target_of(settings.target))
+
+    @property
+    def source(self) -> Site:
+        """The source's site. Raises Refusal `settings/elsewhere` where another machine holds it."""
+        return self._site("source")
+
+    @property
+    def target(self) -> Site:
+        """The target's site. Raises Refusal `settings/elsewhere` where another machine holds it."""
+        return self._site("target")
+
+    def _site(self, side: WhichSide) -> Site:
+        if side not in self.held:
+            raise Refusal("settings/elsewhere", where=self.settings.side(side).site.name, what="keys")
+        return self.held[side]
+
+    @property
+    def sender(self) -> str:
+        """The name of the site whose parcels these are."""
+        return self.settings.source.site.name
 
     def run(
         self,
@@ -78,7 +117,7 @@ class Course:
         step: Callable[[str], None] = silent,
         dump: BinaryIO | None = None,
     ) -> MigrationState:
-        """Every step from where the migration stands to LOADED; the state reached. `step` is told each step's word as it begins.
+        """Every step from where the migration stands to LOADED that a site held here takes; the state reached. `step` is told each step's word as it begins.
 
         `dump`: the source can only dump everything, and this is its dump, read once.
         """
@@ -90,11 +129,12 @@ class Course:
             MigrationState.EXTRACTED: ("deposit", lambda: outbound.deposit(self.source, name, by=by)),
             MigrationState.DEPOSITED: (
                 "hand-over",
-                lambda: inbound.hand_over(self.target, name, by=by, source=self.source.name),
+                lambda: self.hand_over(name, by=by),
             ),
             MigrationState.HANDED_OVER: ("load", lambda: self.load(name, by=by, progress=progress)),
         }
-        while (state := self.source.migration(name).state) in steps:
+        site = next(iter(self.held.values()))
+        while (state := site.migration(name).state) in steps and STEP_SIDES[steps[state][0]] in self.held:
             word, verb = steps[state]
             step(word)
             verb()
@@ -127,9 +167,25 @@ class Course:
                 self.source, passage, by=by, connect=connect, needed=privileges_needed, checksum=checksum(), progress=progress, opener=opener
             )  # fmt: skip
 
+    def hand_over(self, name: str, *, by: str) -> Manifest:
+        """The parcel taken out of custody, verified whole."""
+        with self._noting():
+            return inbound.hand_over(self.target, name, by=by, source=self.sender)
+
     def received(self, name: str) -> Received:
         """The parcel at the target's site, verified."""
-        return inbound.receive(self.target, name, source=self.source.name)
+        with self._noting():
+            return inbound.receive(self.target, name, source=self.sender)
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """What does not verify of what an exchange elsewhere gave is noted at this site, then refused."""
+        try:
+            yield
+        except Refusal as refusal:
+            if self.settings.chamber:
+                SiteFolder(self.settings.target.site).noted(clock=self.target.clock).note(refusal)
+            raise
 
     def load(self, name: str, *, by: str, progress: Progress = quiet) -> int:
         """Gate 2, whole; records written now. Raises Fault `site/busy` when another process is at it."""
@@ -186,11 +242,26 @@ class Course:
         return accept(self.target, name, by=by, key=key)
 
     def erase(self, name: str, *, by: str, leave_rows: bool = False) -> Certificate:
-        """Keys and bytes destroyed at every place, certified; the target forgets its marks, if it can be reached: they hold no datum."""
-        certificate = erase_migration(self.target, self.source, name=name, by=by, leave_rows=leave_rows)
+        """Keys and bytes destroyed at every place, certified; the target forgets its marks, if it can be reached: they hold no datum.
+
+        Where another machine holds a site, that of this one is cleared, and the certificate is made at the target once both are. Raises Refusal
+        `erase/waiting` until then: what is here is erased all the same.
+        """
+        if "source" in self.held and "target" in self.held:
+            certificate = erase_migration(self.target, self.source, name=name, by=by, leave_rows=leave_rows)
+        else:
+            if "source" in self.held:
+                clear(self.source, name, by=by)
+                raise Refusal("erase/waiting", where=self.settings.target.site.name, what=name)
+            clear_target(self.target, name, by=by, leave_rows=leave_rows)
+            certificate = certify_erasure(self.target, name, source=self.sender, by=by)
+        self.settle(name)
+        return certificate
+
+    def settle(self, name: str) -> None:
+        """Have the target forget its marks of a migration that is erased, if it can be reached."""
         with suppress(Refusal, Fault), closing(self.target_system()) as target:
             target.settle(name)
-        return certificate
 
     @contextmanager
     def read_back(self, received: Received) -> Iterator[tuple[Snapshot, Plan]]:

@@ -8,6 +8,8 @@
       peers/<site>.pub          roots of other sites, each compared by voice or paper
       keys/  spool/  rejects/   keystore and vaults
       witness.sqlite            what this site saw of the ledger
+      card.dsse.json            what it tells other sites of itself, signed by its root
+      exchange.json  ledger-*.sqlite  noted.jsonl    of an exchange elsewhere: what was compared, a copy of its ledger, what did not verify
 
 Certificates of persons and agents live ten and two years; parcel keys as long as the instruction. An agent's is renewed for the same key, from
 its first day on, so that the newest covers all that the key ever signed.
@@ -18,12 +20,14 @@ from __future__ import annotations
 import hashlib
 import secrets
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 
 from ecluse.adapters.keystore import Keystore
+from ecluse.adapters.noted import NotedFacts
 from ecluse.base.refusal import Refusal
 from ecluse.people.person import Person
 from ecluse.people.role import Role
@@ -119,6 +123,15 @@ class SiteFolder:
         sealed = BytesIO()
         seal((root.derived(_AGENT).seed,), to=(self.keystore.create(_AGENT),), out=sealed)
         _write(self.path / "agent.age", sealed.getvalue())
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this machine holds the site: its root was made here."""
+        return (self.path / "root.pub").is_file()
+
+    def noted(self, *, clock: Callable[[], datetime]) -> NotedFacts:
+        """What this site noted of its exchange by itself."""
+        return NotedFacts(self.path / "noted.jsonl", clock=clock)
 
     @property
     def has_agent(self) -> bool:

@@ -11,13 +11,15 @@ from typing import Final
 
 from ecluse.adapters.bundle import Certified, Gathered, gather
 from ecluse.adapters.clock import SystemClock
-from ecluse.adapters.documents import DocumentFolder
+from ecluse.base.refusal import Refusal
+from ecluse.passage.card import SiteCard
+from ecluse.passage.site import Site
 from ecluse.proof.evidence import Policy
 from ecluse.proof.note import COSIGNER, NoteKey
 from ecluse.proof.trust import Trust
+from ecluse.wiring.cards import SIDES, sites_cards
 from ecluse.wiring.folders import SiteFolder
-from ecluse.wiring.laboratory import open_ledger, open_site
-from ecluse.wiring.passkeys import PasskeyFolder
+from ecluse.wiring.laboratory import open_site, reach
 from ecluse.wiring.settings import Settings
 
 __all__ = ["bundle_files", "trust_of"]
@@ -29,48 +31,51 @@ _NOW: Final = SystemClock().now
 def bundle_files(
     settings: Settings, *, names: bool = False, report: bytes | None = None, clock: Clock = _NOW
 ) -> dict[str, bytes]:
-    """The bundle of a workspace, its newest head cosigned by both sites first. Raises what `open_site` and `gather` raise."""
-    for side in ("source", "target"):
-        open_site(settings, side, clock=clock).journal.events()
-    sites, at = _sites(settings), clock()
-    people = [
-        Certified(
-            person,
-            (folder.path / "people" / f"{person.id}.cert").read_bytes(),
-            PasskeyFolder(folder).certificates(person.id),
-        )
-        for folder in sites
-        for person, _ in folder.people(at=at).values()
-    ]
-    witnesses = _witnesses(sites, at=at)
+    """The bundle of a workspace, its newest head cosigned by the sites held here first. Raises what `open_site` and `gather` raise."""
+    site, folder = _opened(settings, clock=clock)
+    reached = reach(settings, folder)
+    cards = sites_cards(settings, site)
+    witnesses = _witnesses(cards, at=clock())
     whose = Gathered(
-        roots={folder.name: folder.root for folder in sites},
-        agents={folder.name: folder.agent_certificate(root=folder.root)[1] for folder in sites},
-        people=people,
+        roots={card.site: card.root for card in cards},
+        agents={card.site: card.agent for card in cards},
+        people=[
+            Certified(each.person, each.envelope, each.passkeys) for card in cards for each in card.people
+        ],
         witnesses=witnesses,
         quorum=len(witnesses),
     )
-    documents = DocumentFolder(settings.exchange / "documents")
     return gather(
-        open_ledger(settings), documents, whose, language=settings.language, names=names, report=report
+        reached.ledger, reached.documents, whose, language=settings.language, names=names, report=report
     )
 
 
 def trust_of(settings: Settings, *, clock: Clock = _NOW) -> Trust:
     """The policy to hand to a verifier by another way than the bundle: the ledger's key, both witnesses, both roots."""
-    sites = _sites(settings)
-    witnesses = _witnesses(sites, at=clock())
+    site, folder = _opened(settings, clock=clock)
+    cards = sites_cards(settings, site)
+    witnesses = _witnesses(cards, at=clock())
     return Trust(
-        Policy(open_ledger(settings).log, witnesses, len(witnesses)),
-        {folder.name: folder.root for folder in sites},
+        Policy(reach(settings, folder).ledger.log, witnesses, len(witnesses)),
+        {card.site: card.root for card in cards},
     )
 
 
-def _sites(settings: Settings) -> list[SiteFolder]:
-    return [SiteFolder(settings.source.site), SiteFolder(settings.target.site)]
+def _opened(settings: Settings, *, clock: Clock) -> tuple[Site, SiteFolder]:
+    """A site held here, and its folder, after every site held here cosigned the newest head."""
+    held = [side for side in SIDES if SiteFolder(settings.side(side).site).is_held]
+    if not held:
+        raise Refusal("settings/site-absent", where=settings.source.site.name)
+    sites = [open_site(settings, side, clock=clock) for side in held]
+    for site in sites:
+        site.journal.events()
+    return sites[0], SiteFolder(settings.side(held[0]).site)
 
 
-def _witnesses(sites: list[SiteFolder], *, at: datetime) -> tuple[NoteKey, ...]:
-    return tuple(
-        NoteKey(folder.name, COSIGNER, folder.agent_key(root=folder.root, at=at)) for folder in sites
-    )
+def _witnesses(cards: list[SiteCard], *, at: datetime) -> tuple[NoteKey, ...]:
+    found = []
+    for card in cards:
+        certificate = card.agent_certificate()
+        certificate.check(at=at)
+        found.append(NoteKey(card.site, COSIGNER, certificate.verify_key()))
+    return tuple(found)

@@ -1,6 +1,6 @@
 """The laboratory's wiring: a site is given its tools, and the systems their connectors.
 
-The one place where a laboratory's connectors, keys and vaults meet. The exchange's wiring (a later issue) reaches neither connectors nor `unseal`.
+The one place where a laboratory's connectors, keys and vaults meet. The exchange's wiring reaches neither connectors nor `unseal`.
 """
 
 from __future__ import annotations
@@ -13,19 +13,23 @@ from typing import TYPE_CHECKING
 from ecluse.adapters.clock import SystemClock
 from ecluse.adapters.documents import DocumentFolder
 from ecluse.adapters.journal import WitnessedJournal
+from ecluse.adapters.noted import WatchfulJournal
 from ecluse.adapters.private import log_key
 from ecluse.adapters.records import SqliteMemory, SqliteRecords
 from ecluse.adapters.vaults import DiskVault
+from ecluse.base.refusal import Refusal
 from ecluse.passage.closing import bury
-from ecluse.passage.site import Known, Site
+from ecluse.passage.journal import Journal
+from ecluse.passage.site import Site
 from ecluse.proof.keys import SigningKey
 from ecluse.proof.ledger import Ledger
 from ecluse.proof.witness import Witness
 from ecluse.terms.mapping import Mapping, parse_mapping
 from ecluse.terms.vocabulary import vocabulary
+from ecluse.wiring.cards import known_sites, publish_card
 from ecluse.wiring.folders import SiteFolder
 from ecluse.wiring.formats import unheld
-from ecluse.wiring.passkeys import PasskeyFolder
+from ecluse.wiring.reaching import Reached, reach_chamber
 from ecluse.wiring.settings import Settings, Side, SystemSettings
 from ecluse.wiring.systems import open_source, open_target
 
@@ -42,6 +46,7 @@ __all__ = [
     "mapping_of",
     "open_ledger",
     "open_site",
+    "reach",
     "source_of",
     "target_of",
 ]
@@ -63,58 +68,68 @@ def create_exchange(exchange: Path) -> None:
 
 
 def open_ledger(settings: Settings) -> Ledger:
-    """The shared ledger in the exchange's folder."""
+    """The shared ledger in the exchange's folder, on this machine."""
     key = log_key(settings.exchange)
     return Ledger(SqliteRecords(settings.exchange / "ledger.sqlite"), origin=ORIGIN, key=key)
+
+
+def reach(settings: Settings, folder: SiteFolder) -> Reached:
+    """The exchange as this site reaches it: the folder beside it, or the chamber of an exchange elsewhere. Raises Refusal `link/not-enrolled`."""
+    if settings.chamber:
+        return reach_chamber(settings.chamber, folder, proxy=settings.proxy)
+    return Reached(
+        open_ledger(settings),
+        DocumentFolder(settings.exchange / "documents"),
+        DiskVault(settings.exchange / "custody"),
+    )
 
 
 def open_site(settings: Settings, side: Side, *, clock: Clock = NOW) -> Site:
     """One site with all its tools. Keys that the ledger says are dead are destroyed again before anything else.
 
-    Raises Refusal `settings/site-absent`, `ledger/rolled-back`, `key/...`.
+    Raises Refusal `settings/site-absent`, `ledger/rolled-back`, `key/...`, `link/...`.
     """
     folder = SiteFolder(settings.side(side).site)
     at = clock()
     roots = folder.peers()
-    others = [SiteFolder(settings.side(other).site) for other in ("source", "target")]
-    known = [other for other in others if other.name in roots]
-    people = {}
-    for other in known:
-        passkeys = PasskeyFolder(other)
-        people.update(
-            {
-                name: Known(person, key, passkeys.keys(name, at=at))
-                for name, (person, key) in other.people(at=at).items()
-            }
-        )
     agent = folder.agent()
     memory = SqliteMemory(SqliteRecords(folder.path / "witness.sqlite"))
     witness = Witness(memory, name=folder.name, key=agent)
+    reached = reach(settings, folder)
+    journal: Journal = WitnessedJournal(reached.ledger, witness=witness, memory=memory, clock=clock)
+    if settings.chamber:
+        journal = WatchfulJournal(journal, noted=folder.noted(clock=clock).note)
+    known = known_sites(settings, roots, journal=journal, documents=reached.documents, at=at)
     site = Site(
         name=folder.name,
         clock=clock,
-        journal=WitnessedJournal(open_ledger(settings), witness=witness, memory=memory, clock=clock),
-        documents=DocumentFolder(settings.exchange / "documents"),
+        journal=journal,
+        documents=reached.documents,
         keys=folder.keystore,
         agent=agent,
-        people=people,
+        people={name: person for it in known for name, person in it.people.items()},
         roots=roots,
-        agents={other.name: other.agent_key(root=roots[other.name], at=at) for other in known},
+        agents={it.name: it.agent for it in known},
         spool=DiskVault(folder.path / "spool"),
-        custody=DiskVault(settings.exchange / "custody"),
+        custody=reached.custody,
         rejects=DiskVault(folder.path / "rejects"),
     )
     bury(site, by=folder.name)
+    if settings.chamber:
+        publish_card(site, folder)
     return site
 
 
 def mapping_of(system: SystemSettings) -> Mapping:
-    """The system's mapping, read from its file. Raises Refusal `mapping/...`."""
+    """The system's mapping, read from its file. Raises Refusal `mapping/...`, `settings/elsewhere` where the other machine did not give it yet."""
+    if not system.url and not system.mapping.is_file():
+        raise Refusal("settings/elsewhere", where=system.site.name, what=system.mapping.name)
     return parse_mapping(system.mapping.read_bytes(), vocabulary=vocabulary())
 
 
 def source_of(system: SystemSettings) -> Source:
-    """The system as a source, not yet connected."""
+    """The system as a source, not yet connected. Raises Refusal `settings/elsewhere`."""
+    _check_here(system)
     _spare_memory()
     folder = SiteFolder(system.site)
     scratch = system.site if system.site.is_dir() else None
@@ -125,9 +140,15 @@ def source_of(system: SystemSettings) -> Source:
 
 
 def target_of(system: SystemSettings) -> Target:
-    """The system as a target."""
+    """The system as a target. Raises Refusal `settings/elsewhere`."""
+    _check_here(system)
     _spare_memory()
     return open_target(system.url, password_file=system.password_file)
+
+
+def _check_here(system: SystemSettings) -> None:
+    if not system.url:
+        raise Refusal("settings/elsewhere", where=system.site.name, what="url")
 
 
 def checksum() -> Checksum:

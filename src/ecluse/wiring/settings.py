@@ -1,7 +1,9 @@
 """The workspace's one file, `ecluse.toml`: where the two sites, the exchange and the two systems are. Read once, every mistake named.
 
     language = "fr"
-    exchange = "exchange"                 # folder of the shared ledger, the documents and the custody vault
+    exchange = "exchange"                 # folder of the shared ledger, the documents and the custody vault; or, of an exchange elsewhere,
+    exchange = "https://sas.example:8443/labo-a"   # this laboratory's chamber there
+    proxy = "http://proxy.example:3128"   # where the outside is reached only through one
     [source]
     site = "laboratory-old"               # folder of the source laboratory's site
     url = "postgresql://ecluse@localhost/old"
@@ -11,6 +13,8 @@
     site = "laboratory-new"
     url = "sqlite:///new.sqlite"
     mapping = "new.toml"
+
+Where the other site is on another machine, its table holds its `site` alone, and its `mapping` once it was given: it names no patient and no address.
 
 The only module, with its neighbours of this floor, that reads the environment: ECLUSE_HOME (the workspace's folder), ECLUSE_LANGUAGE or LANG.
 """
@@ -30,6 +34,7 @@ __all__ = [
     "FILE",
     "Settings",
     "SystemSettings",
+    "elsewhere",
     "home_folder",
     "language_of_environment",
     "read_settings",
@@ -42,7 +47,7 @@ Side = Literal["source", "target"]
 
 @dataclass(frozen=True, slots=True)
 class SystemSettings:
-    """One side: the site's folder, the system's address, where its password lies, and its mapping file."""
+    """One side: the site's folder, the system's address ("" on another machine), where its password lies, and its mapping file."""
 
     site: Path
     url: str
@@ -52,13 +57,15 @@ class SystemSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The workspace. Paths are absolute."""
+    """The workspace. Paths are absolute. `chamber`: the address of the chamber at an exchange elsewhere; "" when the exchange is the folder."""
 
     home: Path
     language: str
     exchange: Path
     source: SystemSettings
     target: SystemSettings
+    chamber: str = ""
+    proxy: str = ""
 
     def side(self, side: Side) -> SystemSettings:
         """The settings of one side."""
@@ -94,37 +101,62 @@ def read_settings(home: Path) -> Settings:
     return Settings(
         home=home,
         language=source.get("language", language_of_environment()),
-        exchange=home / source["exchange"],
+        exchange=home / ("exchange" if elsewhere(source["exchange"]) else source["exchange"]),
+        chamber=source["exchange"] if elsewhere(source["exchange"]) else "",
+        proxy=source.get("proxy", ""),
         source=_system(home, source["source"]),
         target=_system(home, source["target"]),
     )
 
 
+def elsewhere(exchange: str) -> bool:
+    """Whether an exchange is spoken to over the network; without TLS it never is, and its address is refused where it is parsed."""
+    return "://" in exchange
+
+
 def write_settings(
-    home: Path, *, language: str, source_url: str, target_url: str, source_mapping: str, target_mapping: str
+    home: Path,
+    *,
+    language: str,
+    source_url: str,
+    target_url: str,
+    source_mapping: str,
+    target_mapping: str,
+    exchange: str = "exchange",
 ) -> Settings:
-    """Write a new workspace file with the usual folder names. Raises Refusal `settings/exists`."""
+    """Write a new workspace file with the usual folder names; a side whose URL is "" is on another machine. Raises Refusal `settings/exists`."""
     file = home / FILE
     if file.exists():
         raise Refusal("settings/exists", where=str(file))
-    lines = [f'language = "{language}"', 'exchange = "exchange"']
+    lines = [f'language = "{language}"', f'exchange = "{exchange}"']
     for side, site, url, mapping in (
         ("source", "laboratory-old", source_url, source_mapping),
         ("target", "laboratory-new", target_url, target_mapping),
     ):
-        lines += ["", f"[{side}]", f'site = "{site}"', f'url = "{url}"', f'mapping = "{mapping}"']
+        lines += [
+            "",
+            f"[{side}]",
+            f'site = "{site}"',
+            *([f'url = "{url}"'] if url else []),
+            f'mapping = "{mapping}"',
+        ]
     file.write_text("\n".join(lines) + "\n", "utf-8")
     return read_settings(home)
 
 
 def _mistakes(source: dict[str, Any]) -> list[str]:
     mistakes = [
-        f"unknown key {key}" for key in source if key not in ("language", "exchange", "source", "target")
+        f"unknown key {key}"
+        for key in source
+        if key not in ("language", "exchange", "proxy", "source", "target")
     ]
     if source.get("language", "fr") not in LANGUAGES:
         mistakes.append("language is fr or en")
     if not isinstance(source.get("exchange"), str):
         mistakes.append("exchange is missing")
+    if not isinstance(source.get("proxy", ""), str):
+        mistakes.append("proxy is not text")
+    away = elsewhere(str(source.get("exchange")))
     for side in ("source", "target"):
         table = source.get(side)
         if not isinstance(table, dict):
@@ -132,7 +164,7 @@ def _mistakes(source: dict[str, Any]) -> list[str]:
             continue
         mistakes += [
             f"{side}.{key} is missing"
-            for key in ("site", "url", "mapping")
+            for key in (("site",) if away else ("site", "url", "mapping"))
             if not isinstance(table.get(key), str)
         ]
         mistakes += [
@@ -145,4 +177,5 @@ def _mistakes(source: dict[str, Any]) -> list[str]:
 
 def _system(home: Path, table: dict[str, str]) -> SystemSettings:
     password = home / table["password_file"] if "password_file" in table else None
-    return SystemSettings(home / table["site"], table["url"], home / table["mapping"], password)
+    mapping = home / table.get("mapping", f"{table['site']}.toml")
+    return SystemSettings(home / table["site"], table.get("url", ""), mapping, password)

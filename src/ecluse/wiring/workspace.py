@@ -12,13 +12,22 @@ from ecluse.adapters.clock import SystemClock
 from ecluse.adapters.connectors.files.address import format_named, parse_files
 from ecluse.adapters.connectors.sql.address import parse_address, password_from
 from ecluse.base.refusal import Refusal
+from ecluse.passage.acts import TARGET_CHECKED
 from ecluse.passage.authority import Authority, authority, signed_instruction
-from ecluse.passage.lock import Lamp, check_target, current_instruction, lamps
+from ecluse.passage.lock import (
+    Lamp,
+    check_target,
+    check_target_told,
+    current_instruction,
+    lamps,
+    target_told,
+)
 from ecluse.passage.migration import MigrationState
 from ecluse.passage.site import Site
 from ecluse.terms.catalogue import Catalogue
 from ecluse.terms.plan import Plan, compile_plan
 from ecluse.terms.vocabulary import vocabulary
+from ecluse.wiring.cards import SIDES
 from ecluse.wiring.folders import SiteFolder
 from ecluse.wiring.laboratory import Clock, mapping_of, open_site, source_of, target_of
 from ecluse.wiring.settings import Settings, Side, SystemSettings
@@ -58,7 +67,7 @@ class Workspace:
 
     def holds(self, side: Side) -> bool:
         """Whether this workspace holds that site's keys."""
-        return (self.folder(side).path / "root.pub").is_file()
+        return self.folder(side).is_held
 
     def site(self, side: Side) -> Site:
         """The site with its tools. Raises Refusal `settings/site-absent`, and those of `open_site`."""
@@ -71,10 +80,20 @@ class Workspace:
         return self.site("source" if self.holds("source") else "target")
 
     def course(self) -> Course:
-        """Both sites, and the steps between them."""
+        """The sites held here, and the steps between them. Raises Refusal `settings/site-absent` where none is."""
         from ecluse.wiring.course import Course
 
-        return Course.of(self.settings, self.site("source"), self.site("target"))
+        held = {side: self.site(side) for side in SIDES if self.holds(side)}
+        if not held or (len(held) < len(SIDES) and not self.settings.chamber):
+            absent = next(side for side in SIDES if side not in held)
+            raise Refusal("settings/site-absent", where=self.folder(absent).name)
+        return Course.of(self.settings, held.get("source"), held.get("target"))
+
+    def takes(self, step: str) -> bool:
+        """Whether a step is taken on this machine; without an exchange elsewhere, all are."""
+        from ecluse.wiring.course import STEP_SIDES
+
+        return not self.settings.chamber or self.holds(STEP_SIDES[step])
 
     def lock(self, site: Site, *, instruction: str = "") -> tuple[str, tuple[Lamp, ...]]:
         """The instruction judged (the one given, else the current one) and its four lamps."""
@@ -84,13 +103,29 @@ class Workspace:
         )
 
     def check_target(self, site: Site, instruction: str) -> None:
-        """Hold the target to the instruction. Raises Refusal `lock/...`, `mapping/...`, Fault `address/not-reached`."""
+        """Hold the target to the instruction; one on another machine, by what its site said in the ledger.
+
+        Raises Refusal `lock/...`, `mapping/...`, Fault `address/not-reached`.
+        """
         system = self.settings.target
+        if not system.url:
+            ordered = signed_instruction(site, instruction)[0] if instruction else None
+            check_target_told(site, ordered, target=system.site.name)
+            return
         target = target_of(system)
         ordered = signed_instruction(site, instruction)[0] if instruction else None
         served = system.url.startswith(("postgres", "mysql", "mariadb"))
         held = target.privileges() if served else None
         check_target(ordered, mapping=mapping_of(system), catalogue=target.catalogue(), held=held)
+
+    def tell_target(self, site: Site) -> bool:
+        """At the target's site: check its system, and say so in the ledger, once for each mapping; whether it was said now. Raises as `check_target`."""
+        mapping = mapping_of(self.settings.target).digest
+        if target_told(site, site.name) == mapping:
+            return False
+        self.check_target(site, "")
+        site.record(TARGET_CHECKED, by=site.name, subject=site.name, body={"mapping": mapping})
+        return True
 
     def check_source(self, site: Site, instruction: str) -> None:
         """Hold the source's account to the plan, as the first step of a run does. Raises Refusal `source/account-exceeds`.

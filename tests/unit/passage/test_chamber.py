@@ -10,6 +10,8 @@ import pytest
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.passage.chamber import Chamber
 from ecluse.passage.migration import Act, MigrationState
+from ecluse.proof.keys import SigningKey
+from ecluse.proof.sign import add_signature, digest, sign_document
 from ecluse.wiring.exchange import Exchange, read_exchange, write_exchange
 
 AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -89,3 +91,25 @@ def test_what_another_process_appended_is_seen(chamber: Chamber, tmp_path: Path)
         ("p-0001", {}),
         ("p-0002", {"x": 1}),
     ]
+
+
+def test_a_kept_document_only_gains_signatures(chamber: Chamber) -> None:
+    """A document is kept under its own digest alone, and no later envelope takes away a signature that stands on it."""
+    one, other = SigningKey.from_seed(b"1" * 32), SigningKey.from_seed(b"2" * 32)
+    payload = b"an instruction"
+    first = sign_document(payload, type="instruction", keys=[one])
+    chamber.keep_document(first, digest=digest(payload))
+    for envelope, named, code in (
+        (
+            sign_document(payload, type="instruction", keys=[other, other, other]),
+            digest(payload),
+            "document/fewer-signatures",
+        ),
+        (first, digest(b"another"), "document/another"),
+        (first.replace(b"instruction+toml", b"letter+toml"), digest(payload), "sign/unknown-type"),
+    ):
+        with pytest.raises(Refusal, match=code):
+            chamber.keep_document(envelope, digest=named)
+    assert chamber.documents.get(digest(payload)) == first
+    chamber.keep_document(add_signature(first, other), digest=digest(payload))
+    assert chamber.documents.get(digest(payload)) == add_signature(first, other)

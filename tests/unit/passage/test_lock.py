@@ -9,6 +9,7 @@ from importlib import resources
 import pytest
 
 from ecluse.base.refusal import Fault, Refusal
+from ecluse.passage.acts import TARGET_CHECKED
 from ecluse.passage.authority import signed_instruction
 from ecluse.passage.closing import revoke
 from ecluse.passage.drafts import (
@@ -19,7 +20,14 @@ from ecluse.passage.drafts import (
     seen_sites,
     shared_records,
 )
-from ecluse.passage.lock import Lamp, check_target, current_instruction, instruction_named, lamps
+from ecluse.passage.lock import (
+    Lamp,
+    check_target,
+    check_target_told,
+    current_instruction,
+    instruction_named,
+    lamps,
+)
 from ecluse.passage.recipients import certified, certify_recipient, note_compared, recipients
 from ecluse.passage.signing import sign
 from ecluse.passage.site import Site
@@ -351,3 +359,24 @@ def test_an_instruction_is_named_when_only_one_is_meant() -> None:
     assert instruction_named(site, first) == instruction_named(site, first[:15]) == first
     assert instruction_named(site, "sha256:") == instruction_named(site, first[:12]) == ""
     assert instruction_named(site, "another") == ""
+
+
+def test_a_target_elsewhere_is_as_its_own_site_says() -> None:
+    """A target on another machine lights its lamp once its own site said that it is ready under the mapping that the instruction names; nobody else's word counts."""
+    lab = Laboratory()
+    site, ordered = lab.source_site, signed_instruction(lab.source_site, lab.instruction)[0]
+    for said in (None, ("old-site", lab.new.digest)):
+        if said:
+            site.record(TARGET_CHECKED, by=said[0], subject="new-site", body={"mapping": said[1]})
+        with pytest.raises(Refusal, match="lock/target-untold"):
+            check_target_told(site, None, target="new-site")
+    lab.target_site.record(
+        TARGET_CHECKED, by="new-site", subject="new-site", body={"mapping": "sha256:other"}
+    )
+    check_target_told(site, None, target="new-site")
+    with pytest.raises(Refusal, match="lock/target-differs"):
+        check_target_told(site, ordered, target="new-site")
+    lab.target_site.record(
+        TARGET_CHECKED, by="new-site", subject="new-site", body={"mapping": lab.new.digest}
+    )
+    check_target_told(site, ordered, target="new-site")

@@ -7,10 +7,27 @@ from typing import Any
 
 import pytest
 
-from ecluse.base.refusal import Refusal
+from ecluse.base.refusal import Fault, Refusal
+from ecluse.passage.journal import Event, Journal
 from ecluse.passage.migration import Act, MigrationState
 from tests.documents import ENGINEER
 from tests.sites import Laboratory
+
+
+class Busy:
+    """A journal in which another writer is first so many times."""
+
+    def __init__(self, journal: Journal, left: int, *, code: str = "ledger/concurrent") -> None:
+        self.journal, self.left, self.code = journal, left, code
+
+    def events(self) -> list[Event]:
+        return self.journal.events()
+
+    def append(self, **entry: Any) -> None:
+        if self.left:
+            self.left -= 1
+            raise Fault(self.code, expected=1, got=2)
+        self.journal.append(**entry)
 
 
 def kept(lab: Laboratory) -> list[Any]:
@@ -60,3 +77,25 @@ def test_a_refused_fold_is_tried_again() -> None:
             lab.source_site.migration(name)
     with pytest.raises(Refusal, match="migration/not-now"):
         lab.source_site.record(Act.REVOKE.value, by=ENGINEER.id, subject=name, body={})
+
+
+@pytest.mark.parametrize(("busy", "recorded"), [(1, True), (4, True), (5, False)])
+def test_an_act_is_tried_again_where_another_was_first(busy: int, recorded: bool) -> None:
+    """An act is held against the ledger anew each time that another writer was first, and given up when that does not end."""
+    lab = Laboratory()
+    site = replace(lab.source_site, journal=Busy(lab.source_site.journal, busy))
+    if recorded:
+        site.record("note", by=ENGINEER.id, subject="x", body={})
+        assert site.journal.events()[-1].act == "note"
+    else:
+        with pytest.raises(Fault, match="ledger/concurrent"):
+            site.record("note", by=ENGINEER.id, subject="x", body={})
+
+
+def test_a_ledger_that_fails_otherwise_is_not_tried_again() -> None:
+    """A fault that is not another writer's is told at once."""
+    lab = Laboratory()
+    journal = Busy(lab.source_site.journal, 1, code="ledger/busy")
+    with pytest.raises(Fault, match="ledger/busy"):
+        replace(lab.source_site, journal=journal).record("note", by=ENGINEER.id, subject="x", body={})
+    assert journal.left == 0

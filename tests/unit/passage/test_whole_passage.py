@@ -10,6 +10,7 @@ import pytest
 
 from ecluse.base.refusal import Refusal
 from ecluse.passage.acceptance import accept
+from ecluse.passage.acts import PLACES_ERASED
 from ecluse.passage.closing import KEY_DESTROYED, bury, expire_due, revoke
 from ecluse.passage.inbound import receive, replay_rejects, roll_back
 from ecluse.passage.migration import Act, MigrationState
@@ -302,7 +303,13 @@ def test_a_gate_left_open_by_a_killed_run_does_not_stop_an_erasure(lab: Laborato
         reason="Erreur de période.",
     )
     lab.erase(name)
-    assert acts(lab, name)[-3:] == [Act.REVOKE.value, Act.CLOSE_SOURCE.value, Act.ERASE.value]
+    assert acts(lab, name)[-5:] == [
+        Act.REVOKE.value,
+        Act.CLOSE_SOURCE.value,
+        PLACES_ERASED,
+        PLACES_ERASED,
+        Act.ERASE.value,
+    ]
     assert nothing_left(lab)
 
 

@@ -12,9 +12,10 @@ from typing import Final, Protocol
 from ecluse.adapters.accounts.models import Account, Machine
 from ecluse.base.refusal import Refusal
 from ecluse.passage.chamber import Chamber
+from ecluse.people.machine import MachineAccount
 from ecluse.proof.keys import VerifyKey
 
-__all__ = ["end_machine", "enrol_machine", "find_machine"]
+__all__ = ["MachineAccounts", "end_machine", "enrol_machine", "find_machine"]
 
 ENROLLED: Final = "machine.enrolled"
 ENDED: Final = "machine.ended"
@@ -68,6 +69,16 @@ def find_machine(key: VerifyKey) -> Machine | None:
     """The living machine of this key, enrolled by somebody whose account lives or has merely ended since: None when it was ended."""
     found: Machine | None = Machine.objects.filter(key=key.encode(), ended_at=None).first()
     return found
+
+
+class MachineAccounts:
+    """`people.machine.Machines` in the accounts' tables."""
+
+    def enrolled(self, key: str) -> MachineAccount | None:
+        """See `Machines.enrolled`."""
+        public = VerifyKey.parse(key)
+        found = find_machine(public)
+        return found and MachineAccount(public, found.site, found.chamber, found.migration)
 
 
 def end_machine(served: Chambers, machine: Machine, *, by: Account) -> None:

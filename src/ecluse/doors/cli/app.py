@@ -14,6 +14,7 @@ import typer
 
 from ecluse import __version__
 from ecluse.doors.cli import (
+    agents,
     archive,
     backups,
     coding,
@@ -136,7 +137,7 @@ TREE: Final[dict[str, dict[str, Callable[..., object]]]] = {
     "lock": {"status": lamps.status},
     "rejects": {"list": evidence.rejects, "replay": evidence.replay},
     "ledger": {"show": evidence.ledger},
-    "agent": {"page": page.page},
+    "agent": {"enrol": agents.enrol, "run": agents.run, "status": agents.status, "page": page.page},
     "archive": {"make": archive.make, "open": archive.opened, "check": archive.check},
 }
 """Every verb, by its group ("" for those of one word)."""

@@ -66,7 +66,7 @@ def run(
         name = _begin(place, author, instruction, rehearse=rehearse, delta=delta, dry_run=dry_run)
     done: list[str] = []
     code = 0
-    while not dry_run and (step := _next(site, name)):
+    while not dry_run and (step := _next(site, name)) and workspace.takes(step):
         result = TAKE[step](place, name, author)
         code = max(code, REJECTED if result.get("rejected") else 0)
         done.append(step)

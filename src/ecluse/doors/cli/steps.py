@@ -51,11 +51,8 @@ def _deposit(place: Here, name: str, author: str) -> dict[str, Any]:
 
 
 def _hand_over(place: Here, name: str, author: str) -> dict[str, Any]:
-    from ecluse.passage.inbound import hand_over as take
-
     begun = time.monotonic()
-    course = place.workspace.course()
-    manifest = take(course.target, name, by=author, source=course.source.name)
+    manifest = place.workspace.course().hand_over(name, by=author)
     _told(place, "hand_over", begun, parts=len(manifest.parts))
     return {"parts": len(manifest.parts), "manifest": manifest.digest}
 

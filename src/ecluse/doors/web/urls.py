@@ -5,12 +5,14 @@ from __future__ import annotations
 from allauth.account import views as account
 from django.urls import URLPattern, URLResolver, include, path
 
+from ecluse.doors.api.mount import api
 from ecluse.doors.web import assets, chamber, contract, home, join, machines, paper, people, register, ssh
 
 __all__ = ["urlpatterns"]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
+    path("api/v1/", api().urls),
     path("chamber/<slug:chamber>/", chamber.chamber, name="chamber"),
     path("chamber/<slug:chamber>/migration/<str:name>/", chamber.migration, name="migration"),
     path("chamber/<slug:chamber>/paper/<str:digest>/", paper.paper, name="paper"),

@@ -1,0 +1,212 @@
+"""Two laboratories and one exchange, each in a process and a folder of its own: the passage through HTTPS, whatever is cut or killed on the way."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecluse.adapters.clock import SystemClock
+from ecluse.base.refusal import Refusal
+from ecluse.passage.recipients import certify_recipient, note_compared
+from ecluse.people.role import Role
+from ecluse.proof.keys import SigningKey
+from ecluse.wiring.cards import write_card
+from ecluse.wiring.demonstration import PASSPHRASE, PEOPLE, WORK_FACTOR, Cast
+from ecluse.wiring.folders import SiteFolder
+from ecluse.wiring.settings import FILE, read_settings, write_settings
+from ecluse.wiring.workspace import Workspace
+from tests.exchange_process import ECLUSE, Served
+from tests.network import Cutting
+from tests.workspaces import Laboratory
+
+NOW = SystemClock().now
+
+
+class Machine:
+    """One laboratory's machine: its folder, and the command line there."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.secret = home / "passphrase"
+        home.mkdir(mode=0o700, exist_ok=True)
+        self.secret.touch(mode=0o600)
+        self.secret.write_text(PASSPHRASE + "\n", "utf-8")
+
+    @property
+    def workspace(self) -> Workspace:
+        return Workspace(read_settings(self.home))
+
+    def ecluse(self, *words: str, code: int = 0) -> dict[str, Any]:
+        """One command, in a process of its own; what it says as JSON."""
+        ended = subprocess.run(
+            [*ECLUSE, "--home", str(self.home), "--language", "en", *words, "--json"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == code, ended.stdout + ended.stderr
+        said: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+        return said
+
+    def acts(self, *words: str, by: str, code: int = 0) -> dict[str, Any]:
+        return self.ecluse(*words, "--as", by, "--passphrase-file", str(self.secret), code=code)
+
+
+class Passage:
+    """Everything up to a signed instruction, on three machines."""
+
+    def __init__(self, base: Path, *, patients: int, **urls: str) -> None:
+        self.exchange = Served(base / "exchange")
+        self.exchange.make()
+        self.old, self.new = Machine(base / "old"), Machine(base / "new")
+        self.proxy = Cutting(self.exchange.port)
+        self.story = Laboratory(
+            self.old.home, patients=patients, seed=3,
+            source_url=urls.get("source_url", f"sqlite:///{self.old.home}/old.sqlite"), target_url=urls.get("target_url", f"sqlite:///{self.new.home}/new.sqlite"),
+        )  # fmt: skip
+        self.story.invent()
+        self._apart()
+        self.cast, self.there = self._people()
+
+    def _apart(self) -> None:
+        """Each machine's settings name its own system alone, and the exchange by its address."""
+        both = self.story.settings
+        for machine, source, target in ((self.old, both.source.url, ""), (self.new, "", both.target.url)):
+            for name in ("old.toml", "new.toml"):
+                (machine.home / name).write_bytes((self.old.home / name).read_bytes())
+            (machine.home / FILE).unlink(missing_ok=True)
+            write_settings(
+                machine.home, language="en", source_url=source, target_url=target, source_mapping="old.toml", target_mapping="new.toml", exchange=self.exchange.url
+            )  # fmt: skip
+            with (machine.home / FILE).open("r+", encoding="utf-8") as file:
+                text = file.read()
+                file.seek(0)
+                file.write(f'proxy = "{self.proxy.url}"\n{text}')
+        self.story.settings = replace(read_settings(self.old.home), target=both.target)
+
+    def _people(self) -> tuple[Cast, dict[str, str]]:
+        """Both sites with their people, each root compared by the other, each card signed."""
+        folders = (SiteFolder(self.old.home / "laboratory-old"), SiteFolder(self.new.home / "laboratory-new"))
+        roots = [
+            folder.create(passphrase=PASSPHRASE, at=NOW(), work_factor=WORK_FACTOR) for folder in folders
+        ]
+        ids: list[dict[str, str]] = [{}, {}]
+        keys: dict[str, SigningKey] = {}
+        for place, (folder, root) in enumerate(zip(folders, roots, strict=True)):
+            folder.confirm()
+            folder.compare(folders[1 - place].name, roots[1 - place].public)
+            for part, name, number, role in PEOPLE if place == 0 else (PEOPLE[0], PEOPLE[3]):
+                person = folder.add_person(
+                    name=name, professional_id=number, role=Role(role), passphrase=PASSPHRASE, root=root, at=NOW(), work_factor=WORK_FACTOR
+                )  # fmt: skip
+                ids[place][part] = person.id
+                if place == 0:
+                    keys[part] = folder.unlock_person(person.id, PASSPHRASE)
+            write_card(folder, root=root, at=NOW())
+        self.exchange.enrol(**{folder.name: folder.agent().public.encode() for folder in folders})
+        return Cast(ids[0], keys), ids[1]
+
+    def enrol(self) -> None:
+        """Both machines hold to the exchange, by what its host read to them."""
+        for machine in (self.old, self.new):
+            machine.ecluse(
+                "agent",
+                "enrol",
+                "--certificate",
+                self.exchange.certificate_fingerprint,
+                "--ledger",
+                self.exchange.ledger_fingerprint,
+            )
+
+    def sign(self) -> str:
+        """Agreement, recipient's key and instruction, each signed where its signer is; the instruction's digest."""
+        target = self.new.workspace.site("target")
+        self.new.workspace.tell_target(target)
+        root = SiteFolder(self.new.home / "laboratory-new").unlock_root(PASSPHRASE)
+        made = certify_recipient(target, "demo-2026", root=root, until=NOW() + timedelta(days=90))
+        source = self.old.workspace.site("source")
+        note_compared(source, made.certificate, by=self.cast.ids["biologist"], subject="laboratory-new")
+        agreement = self.story.sign_agreement(source, self.cast)
+        return self.story.sign_instruction(
+            source, self.cast, agreement=agreement, certificate=made.certificate
+        )
+
+    def verified(self, machine: Machine) -> dict[str, Any]:
+        """The bundle that a machine makes, judged under the policy that it hands out."""
+        for file in ("bundle.zip", "policy.json"):
+            (machine.home / file).unlink(missing_ok=True)
+        machine.ecluse(
+            "bundle", str(machine.home / "bundle.zip"), "--policy", str(machine.home / "policy.json")
+        )
+        return machine.ecluse(
+            "verify", str(machine.home / "bundle.zip"), "--policy", str(machine.home / "policy.json")
+        )
+
+
+@pytest.fixture
+def passage(tmp_path: Path) -> Iterator[Passage]:
+    made = Passage(tmp_path, patients=40)
+    made.exchange.start()
+    yield made
+    made.exchange.kill()
+    made.proxy.close()
+
+
+def test_a_passage_between_separate_machines_whatever_is_cut_or_killed(passage: Passage) -> None:
+    """A laboratory's records go from one machine to another through an exchange that is cut, killed and started again, and both ends prove the same passage."""
+    old, new = passage.old, passage.new
+    old.ecluse("agent", "enrol", "--certificate", "00:11", "--ledger", "1", code=7)
+    passage.enrol()
+    passage.sign()
+    engineer, there = passage.cast.ids["engineer"], passage.there
+    passage.proxy.cut_after, passage.proxy.cuts = 60_000, 2
+    done = old.acts("run", by=engineer)
+    assert (done["done"], done["state"]) == (["extract", "deposit"], "deposited")
+    assert passage.proxy.dropped == 2
+    name = done["migration"]
+    passage.exchange.kill()
+    threading.Timer(1.0, passage.exchange.start).start()
+    passage.proxy.cuts = 1
+    for _ in range(5):  # a fault of the world: the same command again
+        ended = subprocess.run(
+            [*ECLUSE, "--home", str(new.home), "run", "--as", there["engineer"], "--passphrase-file", str(new.secret), "--json"], capture_output=True, text=True, check=False
+        )  # fmt: skip
+        if ended.returncode != 1:
+            break
+        time.sleep(1)
+    assert json.loads(ended.stdout.splitlines()[-1])["state"] == "loaded", ended.stdout + ended.stderr
+    old.acts("accept", by=passage.cast.ids["biologist"], code=2)  # what is here was not compared here
+    new.acts("accept", by=there["biologist"])
+    assert new.acts("erase", by=there["biologist"], code=5)["refusal"]["code"] == "erase/waiting"
+    assert [it["word"] for it in old.ecluse("agent", "run", "--once")["done"]] == ["witnessed", "cleared"]
+    assert [it["word"] for it in new.ecluse("agent", "run", "--once")["done"]] == ["witnessed", "certified"]
+    assert [it["word"] for it in old.ecluse("agent", "run", "--once")["done"]] == [
+        "witnessed",
+        "countersigned",
+    ]
+    for machine in (old, new):
+        assert machine.ecluse("agent", "status")["noted"] == []
+        judged = passage.verified(machine)
+        assert judged["ok"], judged
+    assert not any((passage.exchange.home / "chambers" / "labo-a" / "custody").iterdir())
+    state = old.workspace.site("source").migration(name).state
+    assert state.value == "erased"
+
+
+def test_a_step_of_the_other_machine_is_refused_by_its_place(passage: Passage) -> None:
+    """What the other machine holds is neither looked for nor made up here: the refusal says where the step is taken."""
+    passage.enrol()
+    course = passage.old.workspace.course()
+    with pytest.raises(Refusal, match="settings/elsewhere"):
+        course.load("m-1", by="p-1")
+    with pytest.raises(Refusal, match="settings/elsewhere"):
+        course.target_system()
