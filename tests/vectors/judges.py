@@ -1,7 +1,7 @@
 """Where a developer's copies of public vectors and second implementations lie, beside the project and never in it.
 
 To get them, once:
-    npm install --prefix ~/.cache/ecluse-judges cctv-age@0.2.0 age-encryption@0.3.1 axe-core@4.14.1
+    npm install --prefix ~/.cache/ecluse-judges cctv-age@0.2.0 age-encryption@0.3.1 axe-core@4.14.1 tus-js-client@4.3
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from base64 import b64decode
 from pathlib import Path
 
-HOW = "npm install --prefix ~/.cache/ecluse-judges cctv-age@0.2.0 age-encryption@0.3.1 axe-core@4.14.1"
+HOW = "npm install --prefix ~/.cache/ecluse-judges cctv-age@0.2.0 age-encryption@0.3.1 axe-core@4.14.1 tus-js-client@4.3"
 MODULES = Path.home() / ".cache" / "ecluse-judges" / "node_modules"
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "vectors"
 
