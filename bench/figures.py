@@ -76,9 +76,7 @@ def machine() -> str:
     ]
     servers = ", ".join(name for name in found if name)
     alone = (
-        "otherwise idle"
-        if busy < 0.5
-        else f"already busy (load average {busy:.1f}): read the ratios only"
+        "otherwise idle" if busy < 0.5 else f"already busy (load average {busy:.1f}): read the ratios only"
     )
     return f"{cores} cores, {memory:.0f} GB, {alone}, Python {platform.python_version()}, {servers}, {datetime.now(UTC):%Y-%m-%d}"
 
