@@ -237,6 +237,8 @@ class _Server(asyncssh.SSHServer):
 
     async def auth_completed(self) -> None:
         """In: noted in the ledger of every chamber it sees, before anything is done."""
+        if self not in self._door.inside:
+            return  # gone while it was looked at
         self._by = used(self._connection)
         self._found = let_in(self._found, self._by)
         self.entered = True
