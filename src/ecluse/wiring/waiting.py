@@ -12,5 +12,10 @@ __all__ = ["documents_kept"]
 
 
 def documents_kept(settings: Settings) -> list[str]:
-    """The digest of every document kept."""
+    """The digest of every document kept beside this site; none where the exchange is elsewhere, whose chamber gives documents by digest and lists none.
+
+    There, a document that waits is opened from the file that came with it.
+    """
+    if settings.chamber:
+        return []
     return DocumentFolder(settings.exchange / "documents").digests()

@@ -19,6 +19,7 @@ from ecluse.doors.pages.tongue import Column
 from ecluse.proof.encoding import from_base64
 from ecluse.proof.enrolment import ALGORITHMS, enrolled
 from ecluse.proof.passkey import RP_ID
+from ecluse.wiring.cards import write_card
 from ecluse.wiring.passkeys import PasskeyFolder
 
 __all__ = ["enrol", "enrol_page", "keys_page"]
@@ -95,5 +96,7 @@ def enrol(desk: Desk, given: Form) -> Answer:
             desk.session.wrong()
         raise
     PasskeyFolder(folder).add(desk.person, new, root=root, at=desk.at)
+    if desk.workspace.settings.chamber:  # the other laboratory learns of it by the site's card
+        write_card(folder, root=root, at=desk.at)
     desk.session.told.append(desk.phrase("enrolled"))
     return desk.go("keys")
