@@ -64,6 +64,10 @@ def test_an_upload_cut_goes_on_from_what_was_kept(await_parcel: Awaiting) -> Non
     progress = await_parcel.intake.progress(MIGRATION, PART)
     assert progress is not None
     assert (progress.size, progress.length) == (90_000, len(octets))
+    assert (await_parcel.intake.unfinished(MIGRATION), await_parcel.intake.kept(MIGRATION)) == (
+        {PART: 90_000},
+        {},
+    )
     with begin(await_parcel) as coming:
         for wrong in (0, 89_999, 90_001):
             with pytest.raises(Refusal, match="intake/offset"):
