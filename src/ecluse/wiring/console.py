@@ -22,12 +22,14 @@ from ecluse.wiring.exchange import Exchange, ExchangeSettings
 __all__ = ["configure", "exchange", "upgrade"]
 
 _SECRET: Final = "secret.key"  # noqa: S105 - the file's name
+_ACCOUNTS: Final = "accounts.sqlite"
 _DAY: Final = 24 * 3600
 
 
 def configure(served: Exchange) -> None:
     """Make Django know this exchange. Called once in a process. Raises Refusal `settings/secret-open`."""
     home = served.settings.home
+    (home / _ACCOUNTS).touch(mode=0o600)  # SQLite makes its own files beside it with the same mode
     django_settings.configure(**_settings(served.settings, _secret(home / _SECRET)), ECLUSE_EXCHANGE=served)
     django.setup()
 
@@ -59,7 +61,7 @@ def _settings(told: ExchangeSettings, secret: str) -> dict[str, Any]:
         "DATABASES": {
             "default": {
                 "ENGINE": "django.db.backends.sqlite3",
-                "NAME": told.home / "accounts.sqlite",
+                "NAME": told.home / _ACCOUNTS,
                 "OPTIONS": {
                     "transaction_mode": "IMMEDIATE",
                     "timeout": 5,

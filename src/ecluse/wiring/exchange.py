@@ -121,6 +121,7 @@ def write_exchange(
     text = "\n".join(lines) + "\n"
     if mistakes := _wrong(tomllib.loads(text)):
         raise Refusal("settings/malformed", where=FILE, got="; ".join(mistakes))
+    file.touch(mode=0o600)
     file.write_text(text, "utf-8")
     return read_exchange(home)
 

@@ -95,6 +95,14 @@ def test_each_unsafe_thing_is_named(tmp_path: Path, hands: Hands, change, said: 
     ]
 
 
+def test_what_an_exchange_holds_is_its_own_accounts_alone(served: Exchange, chamber: str) -> None:
+    """No file of an exchange can be read by another account of the machine, the accounts' tables and the configuration included."""
+    files = [it for it in served.settings.home.rglob("*") if it.is_file()]
+    assert {"accounts.sqlite", "exchange.toml", "secret.key", "log.key"} <= {it.name for it in files}
+    named = [it for it in files if it.name in ("accounts.sqlite", "exchange.toml") or it.suffix == ".key"]
+    assert [it.name for it in named if it.stat().st_mode & 0o077] == []
+
+
 def test_an_older_version_does_not_start_on_newer_tables(served: Exchange) -> None:
     """Where a later version has been, this one refuses rather than guess; nothing is changed."""
     from django.db import connection
