@@ -196,7 +196,7 @@ def test_a_passage_between_separate_machines_whatever_is_cut_or_killed(passage: 
     for machine in (old, new):
         assert machine.ecluse("agent", "status")["noted"] == []
         judged = passage.verified(machine)
-        assert judged["ok"], judged
+        assert (judged["holds"], judged["trusted"]) == (True, True), judged
     assert not any((passage.exchange.home / "chambers" / "labo-a" / "custody").iterdir())
     state = old.workspace.site("source").migration(name).state
     assert state.value == "erased"
@@ -210,3 +210,45 @@ def test_a_step_of_the_other_machine_is_refused_by_its_place(passage: Passage) -
         course.load("m-1", by="p-1")
     with pytest.raises(Refusal, match="settings/elsewhere"):
         course.target_system()
+
+
+def test_a_site_elsewhere_is_compared_by_its_card(passage: Passage) -> None:
+    """A site on another machine is compared by the root that its card claims: what was read by telephone decides, and until then none of its people is known."""
+    from ecluse.doors.cli.sites import check_digits
+
+    passage.enrol()
+    new = SiteFolder(passage.new.home / "laboratory-new")
+    passage.new.workspace.site("target")  # puts its card at the exchange
+    (passage.old.home / "laboratory-old" / "peers" / "laboratory-new.pub").unlink()
+    before = passage.old.workspace.site("source")
+    assert "laboratory-new" not in before.agents
+    assert not set(passage.there.values()) & set(before.people)
+    claimed = passage.old.workspace.root_told("laboratory-new")
+    check_digits(new.root.fingerprint(), claimed.fingerprint(), where="laboratory-new")
+    passage.old.ecluse("site", "compare", "laboratory-new", "--fingerprint", "0000", code=7)
+    passage.old.ecluse("site", "compare", "laboratory-new", "--fingerprint", new.root.fingerprint())
+    after = passage.old.workspace.site("source")
+    assert after.agents["laboratory-new"] == new.agent().public
+    assert set(passage.there.values()) <= set(after.people)
+
+
+def test_a_workspace_for_one_site_names_its_exchange(tmp_path: Path) -> None:
+    """A workspace for one site alone is made with the exchange's address, and an address without TLS is refused before anything is written."""
+    machine = Machine(tmp_path / "new")
+    for url in ("http://sas.example/labo-a", "https://sas.example/", "https://a:b@sas.example/labo-a"):
+        assert (
+            machine.ecluse("init", "--exchange", url, "--source", "sqlite:///old.sqlite", code=2)["refusal"][
+                "code"
+            ]
+            == "link/address"
+        )
+    machine.ecluse(
+        "init", "--exchange", "https://sas.example:8443/labo-a", "--source", "sqlite:///old.sqlite"
+    )
+    settings = machine.workspace.settings
+    assert (settings.chamber, settings.target.url, settings.source.url) == (
+        "https://sas.example:8443/labo-a",
+        "",
+        "sqlite:///old.sqlite",
+    )
+    machine.ecluse("agent", "status", code=2)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Lookup
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, Final
 
 from ecluse.adapters.connectors.sql.dump import DumpSource
@@ -103,6 +104,11 @@ class Course:
             raise Refusal("settings/elsewhere", where=self.settings.side(side).site.name, what="keys")
         return self.held[side]
 
+    def _folder(self, side: WhichSide) -> Path:
+        """The folder of a site held here. Raises Refusal `settings/elsewhere`."""
+        self._site(side)
+        return self.settings.side(side).site
+
     @property
     def sender(self) -> str:
         """The name of the site whose parcels these are."""
@@ -147,7 +153,7 @@ class Course:
 
         From a dump or from files, what was seen and dropped is stated by a signed document: tables, columns, units and counts (« preuve négative »).
         """
-        with alone_in(self.settings.source.site):
+        with alone_in(self._folder("source")):
             passage = outbound.prepare(self.source, name, mapping=mapping_of(self.settings.source))
             if dump is None:
                 statement = self._extract(passage, self.source_system, by=by, progress=progress)
@@ -189,7 +195,7 @@ class Course:
 
     def load(self, name: str, *, by: str, progress: Progress = quiet) -> int:
         """Gate 2, whole; records written now. Raises Fault `site/busy` when another process is at it."""
-        with alone_in(self.settings.target.site):
+        with alone_in(self._folder("target")):
             return self._load(name, by=by, progress=progress)
 
     def _load(self, name: str, *, by: str, progress: Progress) -> int:
@@ -218,7 +224,7 @@ class Course:
         """Rejected rows tried again."""
         received = self.received(name)
         mapping = mapping_of(self.settings.target)
-        with alone_in(self.settings.target.site), self.coded_target() as (target, code_map):
+        with alone_in(self._folder("target")), self.coded_target() as (target, code_map):
             return inbound.replay_rejects(
                 self.target, received, by=by, target=target, mapping=mapping, code_map=code_map
             )
@@ -227,7 +233,7 @@ class Course:
         """Every batch of parts after `to` taken out of the target; records removed."""
         received = inbound.receive(self.target, name, source=self.source.name, to_take_out=True)
         mapping = mapping_of(self.settings.target)
-        with alone_in(self.settings.target.site), self.coded_target() as (target, _):
+        with alone_in(self._folder("target")), self.coded_target() as (target, _):
             return inbound.roll_back(self.target, received, by=by, target=target, mapping=mapping, to=to)
 
     def reconcile(self, name: str, *, by: str) -> Reconciliation:

@@ -14,6 +14,7 @@ from ecluse.adapters.connectors.sql.address import parse_address, password_from
 from ecluse.base.refusal import Refusal
 from ecluse.passage.acts import TARGET_CHECKED
 from ecluse.passage.authority import Authority, authority, signed_instruction
+from ecluse.passage.card import newest_card
 from ecluse.passage.lock import (
     Lamp,
     check_target,
@@ -24,10 +25,11 @@ from ecluse.passage.lock import (
 )
 from ecluse.passage.migration import MigrationState
 from ecluse.passage.site import Site
+from ecluse.proof.keys import SigningKey, VerifyKey
 from ecluse.terms.catalogue import Catalogue
 from ecluse.terms.plan import Plan, compile_plan
 from ecluse.terms.vocabulary import vocabulary
-from ecluse.wiring.cards import SIDES
+from ecluse.wiring.cards import SIDES, write_card
 from ecluse.wiring.folders import SiteFolder
 from ecluse.wiring.laboratory import Clock, mapping_of, open_site, source_of, target_of
 from ecluse.wiring.settings import Settings, Side, SystemSettings
@@ -78,6 +80,22 @@ class Workspace:
     def any_site(self) -> Site:
         """The source's site, else the target's: for what both see alike."""
         return self.site("source" if self.holds("source") else "target")
+
+    def write_card(self, folder: SiteFolder, *, root: SigningKey) -> None:
+        """Sign anew what a site of this machine tells of itself, where the other site is on another machine. The next opening of the site puts it at the exchange."""
+        if self.settings.chamber:
+            write_card(folder, root=root, at=self.clock())
+
+    def root_told(self, site: str) -> VerifyKey:
+        """The root of one of the two sites: as its folder says, else as its card at the exchange claims, to be compared. Raises Refusal `settings/site-absent`."""
+        folder = next(it for it in map(self.folder, SIDES) if it.name == site)
+        if folder.is_held or not self.settings.chamber:
+            return folder.root
+        mine = self.any_site()
+        told = newest_card(mine.journal.events(), mine.documents, site, root=None)
+        if told is None:
+            raise Refusal("settings/site-absent", where=site)
+        return told[0].root
 
     def course(self) -> Course:
         """The sites held here, and the steps between them. Raises Refusal `settings/site-absent` where none is."""

@@ -105,6 +105,10 @@ class Link:
                 self._connection.close()
                 self._connection = None
 
+    def __del__(self) -> None:
+        if connection := getattr(self, "_connection", None):
+            connection.close()
+
     def _admitted(self, method: str, where: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         if not self._token:
             self.open()

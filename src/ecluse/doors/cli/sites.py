@@ -20,21 +20,30 @@ Side = Annotated[SideName, typer.Argument(metavar="source|target")]
 def init(
     ctx: typer.Context,
     *,
-    source: Annotated[str, typer.Option("--source", metavar="URL")],
-    target: Annotated[str, typer.Option("--target", metavar="URL")],
+    source: Annotated[str, typer.Option("--source", metavar="URL")] = "",
+    target: Annotated[str, typer.Option("--target", metavar="URL")] = "",
+    exchange_url: Annotated[str, typer.Option("--exchange", metavar="URL")] = "",
     source_mapping: Annotated[str, typer.Option(metavar="FILE")] = "source.toml",
     target_mapping: Annotated[str, typer.Option(metavar="FILE")] = "target.toml",
     json: Json = False,
     dry_run: Dry = False,
 ) -> None:
-    """Write ecluse.toml and make the exchange."""
+    """Write ecluse.toml and make the exchange; or, with --exchange, for the one site of this machine."""
+    from ecluse.adapters.exchange.place import ExchangePlace
     from ecluse.wiring.laboratory import create_exchange
     from ecluse.wiring.settings import FILE, write_settings
     from ecluse.wiring.systems import check_address
 
     place = here(ctx, json=json)
-    for url in (source, target):
-        check_address(url)
+    given = {"--source": source, "--target": target}
+    for option, url in given.items():
+        if url or not exchange_url:
+            check_needed(option, url)
+            check_address(url)
+    if exchange_url:
+        ExchangePlace.parse(exchange_url)
+        if not any(given.values()):
+            check_needed("--source", "")
     if (place.home / FILE).exists():
         raise Refusal("settings/exists", where=FILE)
     if not dry_run:
@@ -46,8 +55,10 @@ def init(
             target_url=target,
             source_mapping=source_mapping,
             target_mapping=target_mapping,
+            exchange=exchange_url or "exchange",
         )
-        create_exchange(settings.exchange)
+        if not exchange_url:
+            create_exchange(settings.exchange)
     place.voice.result("init", home=str(place.home), file=FILE, dry_run=dry_run)
     place.voice.line(place.voice.phrase("dry" if dry_run else "init_done", what=FILE))
     place.voice.next("site new source")
@@ -75,6 +86,7 @@ def new(
         voice.line(voice.phrase("dry", what=folder.name))
         return
     root = folder.create(passphrase=secret, at=workspace.clock())
+    workspace.write_card(folder, root=root)
     words = seed_to_words(root.seed)
     voice.result(
         "site new", site=folder.name, fingerprint=root.public.fingerprint(), words=list(words), dry_run=False
@@ -149,6 +161,7 @@ def renew(
     held, _ = folder.agent_certificate(root=root.public)
     if not dry_run:
         held = folder.renew_agent(root=root, at=workspace.clock())
+        workspace.write_card(folder, root=root)
     voice.result("site renew", site=folder.name, until=held.not_after.isoformat(), dry_run=dry_run)
     voice.line(voice.phrase("renewed", site=folder.name, until=day(held.not_after, voice.language)))
     voice.next("doctor")
@@ -195,14 +208,24 @@ def compare(
     source, target = workspace.folder("source"), workspace.folder("target")
     if peer not in (source.name, target.name):
         raise Refusal("settings/site-absent", where=peer)
-    mine, theirs = (target, source) if peer == source.name else (source, target)
-    root = VerifyKey.parse(octets_of(key).decode("utf-8", "replace").strip()) if key else theirs.root
+    mine = target if peer == source.name else source
+    root = (
+        VerifyKey.parse(octets_of(key).decode("utf-8", "replace").strip())
+        if key
+        else workspace.root_told(peer)
+    )
     check_digits(fingerprint or typed(voice, "ask_fingerprint"), root.fingerprint(), where=peer)
     if peer not in mine.peers() and not dry_run:
         mine.compare(peer, root)
     voice.result("site compare", site=mine.name, peer=peer, dry_run=dry_run)
     voice.line(voice.phrase("dry" if dry_run else "compared", what=peer))
     voice.next("person add --help")
+
+
+def check_needed(option: str, given: str) -> None:
+    """Raise Refusal `door/option-missing` for an option that this command cannot do without."""
+    if not given:
+        raise Refusal("door/option-missing", option=option, got="init")
 
 
 def check_digits(typed_digits: str, expected: str, *, where: str) -> None:
@@ -248,6 +271,7 @@ def add(
         root=root,
         at=workspace.clock(),
     )
+    workspace.write_card(folder, root=root)
     voice.result("person add", id=person.id, role=role, site=folder.name, dry_run=False)
     voice.line(voice.phrase("person_added", id=person.id, site=folder.name))
     voice.next("person list")
