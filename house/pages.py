@@ -19,7 +19,7 @@ from ecluse.inspection import archive, evidence
 from ecluse.passage import migration
 from ecluse.proof import bundle, trust
 from ecluse.terms.vocabulary import vocabulary
-from house import ROOT, commands, dependencies
+from house import ROOT, asvs, commands, dependencies
 
 __all__ = ["PAGES", "guarantees", "rendered", "stale"]
 
@@ -184,6 +184,54 @@ def libraries() -> str:
     )
 
 
+def security_requirements() -> str:
+    """OWASP ASVS, requirement by requirement."""
+    chapters = asvs.chapters()
+    counts = [(one, one.count()) for one in chapters]
+    level = {True: 3, False: 2}
+    top = [
+        (
+            f"V{one.number}",
+            one.name,
+            level[one.number in asvs.DEEP],
+            count.total(),
+            *map(count.__getitem__, asvs.STATES),
+        )
+        for one, count in counts
+    ]
+    whole = [sum(count[state] for _, count in counts) for state in asvs.STATES]
+    parts = []
+    for one in chapters:
+        lines = [
+            (line.number, line.state, line.evidence, ", ".join(map(_test, line.tests)))
+            for line in one.requirements
+        ]
+        parts.append(
+            f"## V{one.number} {one.name}\n\n{table(('Requirement', 'State', 'Evidence', 'Test'), lines)}"
+        )
+    return page(
+        "Requirements of OWASP ASVS 5.0.0",
+        "What Écluse does about each requirement of the [OWASP Application Security Verification Standard"
+        " 5.0.0](https://owasp.org/www-project-application-security-verification-standard/): level 2 whole, level 3 in the chapters where it"
+        " matters most. Numbers are the standard's, words are ours: read them beside it. Judged by ourselves, by reading the code and its tests,"
+        " and by nobody else yet.",
+        "- `holds`: a test shows it.\n- `partly`: some of it holds, or all of it seems to and nobody tested it; the line says what lacks.\n"
+        "- `not-yet`: it does not hold.\n- `not-applicable`: there is nothing here that it could be about; the line says why.",
+        table(
+            ("Chapter", "About", "Level", "Lines", *asvs.STATES),
+            [*top, ("**All**", "", "", sum(whole), *whole)],
+        ),
+        *parts,
+    )
+
+
+def _test(test: str) -> str:
+    """A test by its name, or its file's, leading to the file."""
+    file, _, name = test.partition("::")
+    said = (name or Path(file).stem).removeprefix("test_").replace("_", " ")
+    return f"[{said}](../../{file})"
+
+
 def verification() -> str:
     """The steps of the verification, in the order in which they are run."""
     lines = [
@@ -264,6 +312,7 @@ def command_line() -> str:
 
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    "docs/reference/asvs.md": security_requirements,
     "docs/reference/commands.md": command_line,
     "docs/reference/dependencies.md": libraries,
     "docs/reference/exit-codes.md": exits,

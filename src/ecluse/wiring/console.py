@@ -94,6 +94,7 @@ def _settings(told: ExchangeSettings, secret: str) -> dict[str, Any]:
             "django.contrib.messages.middleware.MessageMiddleware",
             "allauth.account.middleware.AccountMiddleware",
             "ecluse.doors.web.guard.Language",
+            "ecluse.doors.web.guard.Lasting",
             "ecluse.doors.web.guard.OneNetwork",
             "allauth.usersessions.middleware.UserSessionsMiddleware",
             "ecluse.doors.web.guard.SecondFactor",
@@ -165,7 +166,8 @@ def _settings(told: ExchangeSettings, secret: str) -> dict[str, Any]:
         "AXES_HTTP_RESPONSE_CODE": 429,
         "AXES_VERBOSE": False,
         "AXES_DISABLE_ACCESS_LOG": True,
-        # Cookies and headers.
+        # Cookies and headers. Messages lie in the session: a cookie of theirs would bear another name than `__Host-`.
+        "MESSAGE_STORAGE": "django.contrib.messages.storage.session.SessionStorage",
         "SESSION_COOKIE_NAME": "__Host-session",
         "SESSION_COOKIE_SECURE": True,
         "SESSION_COOKIE_HTTPONLY": True,
@@ -178,6 +180,7 @@ def _settings(told: ExchangeSettings, secret: str) -> dict[str, Any]:
         "CSRF_COOKIE_SAMESITE": "Strict",
         "CSRF_TRUSTED_ORIGINS": [origin],
         "SECURE_HSTS_SECONDS": 365 * _DAY,
+        "SECURE_HSTS_INCLUDE_SUBDOMAINS": True,
         "SECURE_CONTENT_TYPE_NOSNIFF": True,
         "SECURE_REFERRER_POLICY": "same-origin",
         "SECURE_CROSS_ORIGIN_OPENER_POLICY": "same-origin",

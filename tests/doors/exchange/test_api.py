@@ -269,6 +269,21 @@ def test_another_chamber_answers_as_one_that_is_not_there(machine: Machine, serv
     assert len({answer[1] for answer in answers if len(answer) > 1}) == 1
 
 
+def test_every_answer_is_closed_to_browsers(machine: Machine) -> None:
+    """What is answered beside the console, good or not, is framed by nobody, kept by no cache, of no guessed type, and for HTTPS alone."""
+    upload = f"/api/v1/{machine.account.chamber}/uploads/m-1/part-0001.age"
+    for method, path in (("GET", "/health"), ("HEAD", upload), ("GET", "/api/v1/nowhere")):
+        connection = machine.link.place.connect()
+        connection.request(method, path)
+        response = connection.getresponse()
+        response.read()
+        connection.close()
+        assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+
+
 def test_a_machine_bound_to_one_migration_sees_no_other(
     enrolled: Callable[..., Machine], tmp_path: Path
 ) -> None:

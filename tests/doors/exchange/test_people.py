@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,9 @@ from ecluse.base.refusal import Refusal
 from ecluse.people.role import Role
 from ecluse.wiring.exchange import Exchange
 from tests.doors.exchange.conftest import PASSWORD, Hands, People
+
+AWAY = "198.51.100.7"
+"""An address of its own: log-ins are counted by address, a minute long."""
 
 
 def acts(served: Exchange, chamber: str) -> list[tuple[str, str]]:
@@ -53,6 +57,16 @@ def test_an_invitation_ends(people: People, hands: Hands) -> None:
     over, never = (people.browser().get(f"/join/{one}/", secure=True) for one in (token, "never"))
     assert (over.status_code, never.status_code) == (404, 404)
     assert over.content == never.content
+
+
+def test_a_password_is_kept_as_it_was_typed(people: People) -> None:
+    """Blanks at the ends of a password are part of it, when it is chosen as when it is given; without them it is another one."""
+    token, password = people.link(email="blank@example.org"), f" {PASSWORD} {'x' * 60} "
+    people.browser().post(f"/join/{token}/", {"password": password, "again": password}, secure=True)
+    given = {"login": "blank@example.org", "password": password}
+    assert people.browser().post("/account/login/", given, secure=True).status_code == 302
+    given["password"] = password.strip()
+    assert people.browser().post("/account/login/", given, secure=True).status_code == 200
 
 
 def test_nobody_has_two_accounts(people: People) -> None:
@@ -113,6 +127,95 @@ def test_ten_failures_lock_the_pair_of_account_and_address(people: People) -> No
     assert free.status_code == 302
 
 
+def test_an_address_that_a_header_tells_is_not_believed(people: People) -> None:
+    """Whoever says with each try to come from elsewhere is counted where the connection comes from."""
+    account, browser = people.joined(), people.browser()
+    for number in range(10):
+        told = {"x-forwarded-for": f"203.0.113.{number}", "forwarded": f"for=203.0.113.{number}"}
+        wrong = {"login": account.email, "password": "wrong"}
+        browser.post("/account/login/", wrong, secure=True, REMOTE_ADDR=AWAY, headers=told)
+    good = {"login": account.email, "password": PASSWORD}
+    answer = browser.post(
+        "/account/login/", good, secure=True, REMOTE_ADDR=AWAY, headers={"x-forwarded-for": "203.0.113.99"}
+    )
+    assert answer.status_code in (403, 429)
+
+
+def test_a_code_opens_one_session_for_half_a_minute(people: People) -> None:
+    """A one-time code is worth one log-in, and the code of a minute ago none; the session that opens is another one than the visitor's."""
+    from allauth.mfa.totp.internal.auth import (
+        TOTP,
+        format_hotp_value,
+        generate_totp_secret,
+        hotp_value,
+        yield_hotp_counters_from_time,
+    )
+
+    account, secret = people.joined(), generate_totp_secret()
+    TOTP.activate(account, secret)
+    now = next(iter(yield_hotp_counters_from_time()))
+
+    def tried(counter: int) -> tuple[Any, str]:
+        browser = people.browser()
+        browser.get("/account/login/?language=en", secure=True, REMOTE_ADDR=AWAY)
+        before = browser.cookies["__Host-session"].value
+        given = {"login": account.email, "password": PASSWORD}
+        browser.post("/account/login/", given, secure=True, REMOTE_ADDR=AWAY)
+        code = format_hotp_value(hotp_value(secret, counter))
+        browser.post("/account/factors/authenticate/", {"code": code}, secure=True, REMOTE_ADDR=AWAY)
+        return browser, before
+
+    assert "_auth_user_id" not in tried(now - 2)[0].session
+    browser, before = tried(now)
+    assert "_auth_user_id" in browser.session
+    assert browser.cookies["__Host-session"].value != before
+    assert "_auth_user_id" not in tried(now)[0].session
+
+
+def test_a_new_password_takes_the_old_one_and_ends_every_other_session(people: People) -> None:
+    """Nobody changes a password without the one that holds; once changed, who was logged in elsewhere is out. It lies under Argon2id."""
+    account = people.joined()
+    here, elsewhere = people.logged_in(account), people.logged_in(account, factor=False)
+    here.post("/account/again/", {"password": PASSWORD}, secure=True)
+    new = f"{PASSWORD} encore"
+    given = {"oldpassword": "wrong", "password1": new, "password2": new}
+    here.post("/account/password/", given, secure=True)
+    assert elsewhere.get("/", secure=True).status_code == 200
+    here.post("/account/password/", {**given, "oldpassword": PASSWORD}, secure=True)
+    assert here.get("/", secure=True).status_code == 200
+    assert elsewhere.get("/", secure=True).status_code == 302
+    account.refresh_from_db()
+    assert account.check_password(new)
+    assert account.password.startswith("argon2$argon2id$")
+
+
+def test_factors_change_after_a_second_look(people: People) -> None:
+    """A session left open changes no factor and shows no recovery code: a factor is asked for again first."""
+    browser = people.logged_in(people.joined())
+    for path in ("webauthn/add/", "totp/deactivate/", "recovery-codes/generate/"):
+        answer = browser.get(f"/account/factors/{path}", secure=True)
+        assert answer.status_code == 302
+        assert answer.headers["Location"].startswith("/account/again/")
+
+
+def test_another_sites_form_does_nothing(people: People) -> None:
+    """A form without the token, or from another origin, is refused, and no origin but ours is let read an answer."""
+    from django.test import Client
+
+    browser = Client(
+        headers={"host": "sas.example:8443"}, SERVER_PORT="8443", REMOTE_ADDR=AWAY, enforce_csrf_checks=True
+    )
+    given = {"login": "nobody@example.org", "password": "x"}
+    assert browser.post("/account/login/", given, secure=True).status_code == 403
+    evil = {"origin": "https://evil.example"}
+    page = browser.get("/account/login/", secure=True, headers=evil)
+    assert not [name for name in page.headers if name.lower().startswith("access-control")]
+    given["csrfmiddlewaretoken"] = re.findall(r'csrfmiddlewaretoken" value="(\w+)"', page.content.decode())[0]
+    assert browser.post("/account/login/", given, secure=True, headers=evil).status_code == 403
+    ours = {"origin": "https://sas.example:8443"}
+    assert browser.post("/account/login/", given, secure=True, headers=ours).status_code == 200
+
+
 def test_wrong_codes_lock_as_wrong_passwords_do(people: People) -> None:
     """Ten wrong one-time codes shut the account for that address, though the password was right each time."""
     account = people.joined()
@@ -147,8 +250,58 @@ def test_every_answer_carries_the_policy(people: People) -> None:
         assert "default-src 'none'" in headers["Content-Security-Policy"]
         assert "unsafe" not in headers["Content-Security-Policy"]
         assert headers["X-Frame-Options"] == "DENY"
-        assert headers["Strict-Transport-Security"]
+        assert headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "same-origin"
+        assert "charset=utf-8" in headers["Content-Type"]
     assert "no-store" in browser.get("/account/login/", secure=True).headers["Cache-Control"]
+
+
+def test_cookies_are_this_hosts_alone(people: People, served: Exchange) -> None:
+    """Every cookie that the console sets bears the prefix that ties it to this host over HTTPS, and no script reads it; none is left for another purpose."""
+    account = people.joined()
+    browser = people.logged_in(account)
+    browser.get("/account/again/", secure=True)
+    browser.post("/account/again/", {"password": PASSWORD}, secure=True)
+    assert {"__Host-session", "__Host-csrf"} == set(browser.cookies)
+    for cookie in browser.cookies.values():
+        assert cookie["secure"]
+        assert cookie["httponly"]
+        assert cookie["path"] == "/"
+        assert cookie["samesite"] in ("Lax", "Strict")
+        assert not cookie["domain"]
+
+
+def test_a_session_ends_by_itself(people: People) -> None:
+    """Half an hour without a request, or twelve hours since it began though it was used all along: the log-in is asked for, and the old cookie opens nothing."""
+    from allauth.usersessions.models import UserSession
+    from django.utils import timezone
+
+    account = people.joined()
+    for field, minutes in (("last_seen_at", 31), ("created_at", 12 * 60 + 1)):
+        browser = people.logged_in(account, factor=field == "last_seen_at")
+        assert browser.get("/", secure=True).status_code == 200
+        past = timezone.now() - timedelta(minutes=minutes)
+        UserSession.objects.filter(user=account).update(**{field: past})
+        assert browser.get("/", secure=True).status_code == 302
+        assert "_auth_user_id" not in browser.session
+
+
+def test_who_logs_out_leaves_nothing_in_the_browser(people: People) -> None:
+    """Logging out ends the session at the exchange too, its cookie opens nothing afterwards, and the browser is told to forget what it kept."""
+    browser = people.logged_in(people.joined())
+    kept = browser.cookies["__Host-session"].value
+    left = browser.post("/account/logout/", secure=True)
+    assert left.headers["Clear-Site-Data"] == '"cache", "storage"'
+    browser.cookies["__Host-session"] = kept
+    assert browser.get("/", secure=True).status_code == 302
+
+
+@pytest.mark.parametrize("method", ["TRACE", "TRACK", "CONNECT"])
+def test_a_method_that_no_page_needs_is_refused(people: People, method: str) -> None:
+    """What a request bore is never sent back, and no page is shown by a method it does not have."""
+    answer = people.browser().generic(method, "/account/login/", secure=True)
+    assert (answer.status_code, answer.content) == (405, b"")
 
 
 @pytest.mark.parametrize("path", ["/style/../settings.py", "/script/secret.key", "/style/page.css"])

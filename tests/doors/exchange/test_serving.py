@@ -69,6 +69,36 @@ def test_an_exchange_starts_only_when_nothing_is_unsafe(tmp_path: Path, hands: H
     ]
 
 
+def test_only_the_newest_tls_is_spoken(tmp_path: Path, hands: Hands) -> None:
+    """TLS 1.3 is answered; a client of TLS 1.2, or plain HTTP, is not, before a word of it is heard."""
+    import ssl
+
+    from ecluse.doors.serving import tls
+
+    served = made(tmp_path / "x", hands)
+    make_certificate(served.settings, at=hands())
+
+    def begins(newest: ssl.TLSVersion) -> bytes:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.maximum_version = newest
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        sent = ssl.MemoryBIO()
+        with pytest.raises(ssl.SSLWantReadError):
+            context.wrap_bio(ssl.MemoryBIO(), sent).do_handshake()
+        return sent.read()
+
+    def answered(octets: bytes) -> None:
+        come = ssl.MemoryBIO()
+        come.write(octets)
+        tls(served).wrap_bio(come, ssl.MemoryBIO(), server_side=True).do_handshake()
+
+    with pytest.raises(ssl.SSLWantReadError):  # it answered, and waits for the end of the handshake
+        answered(begins(ssl.TLSVersion.TLSv1_3))
+    for octets in (begins(ssl.TLSVersion.TLSv1_2), b"GET / HTTP/1.1\r\nHost: sas.example\r\n\r\n"):
+        with pytest.raises(ssl.SSLError, match=r"(?i)unsupported.protocol|http.request"):
+            answered(octets)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

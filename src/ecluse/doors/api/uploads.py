@@ -44,6 +44,13 @@ MOST_BODY: Final = 2 << 20
 MOST_CHECKED: Final = 8 << 20
 """Octets of the largest piece that comes with its checksum: it is held until that is seen to hold."""
 VERSION: Final = "1.0.0"
+SHUT: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Headers of every answer that Django does not give."""
 _PATH: Final = re.compile(r"/api/v1/([^/]{1,40})/uploads(?:/([^/]{1,80})/([^/]{1,100}))?")
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,14}")
 _OPTIONS: Final = {
@@ -114,9 +121,8 @@ class Uploading:
                 told["WWW-Authenticate"] = "Bearer"
         told = {
             "Tus-Resumable": VERSION,
-            "Cache-Control": "no-store",
             "Content-Length": str(len(body)),
-            "X-Content-Type-Options": "nosniff",
+            **SHUT,
             **told,
         }
         listed = [(name.encode(), value.encode("latin-1")) for name, value in told.items()]
@@ -244,7 +250,7 @@ async def _send(send: Send, status: int, told: dict[str, Any]) -> None:
     headers = {
         "Content-Type": "application/json",
         "Content-Length": str(len(body)),
-        "Cache-Control": "no-store",
+        **SHUT,
     }
     listed = [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": listed})

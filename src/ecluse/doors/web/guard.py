@@ -30,6 +30,7 @@ from ecluse.wiring.console import exchange
 __all__ = [
     "CountedCodes",
     "Language",
+    "Lasting",
     "OneNetwork",
     "Policy",
     "SecondFactor",
@@ -49,6 +50,12 @@ NOTHING: Final = (
     "publickey-credentials-get=(self), publickey-credentials-create=(self)"
 )
 AT_ONCE: Final = timedelta(minutes=10)
+IDLE: Final = timedelta(minutes=30)
+"""How long a session lives without a request (ASVS 5.0 V7.3.1)."""
+LONGEST: Final = timedelta(hours=12)
+"""How long a session lives in all, whatever is asked meanwhile (ASVS 5.0 V7.3.2): a day's work."""
+NEVER: Final = frozenset({"TRACE", "TRACK", "CONNECT"})
+"""Methods that no page needs (ASVS 5.0 V13.4.4)."""
 BEFORE_SECOND_FACTOR: Final = ("/account/", "/style/", "/script/", "/join/")
 
 
@@ -60,12 +67,14 @@ class Policy:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """See Django's middleware."""
-        response = self._answer(request)
+        response = HttpResponse(status=405) if request.method in NEVER else self._answer(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
         response.headers["Permissions-Policy"] = NOTHING
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers["X-Frame-Options"] = "DENY"
+        if request.method == "POST" and request.path == reverse("account_logout"):
+            response.headers["Clear-Site-Data"] = '"cache", "storage"'
         return response
 
 
@@ -101,6 +110,22 @@ class SecondFactor:
             and not is_mfa_enabled(request.user)
         ):
             return redirect("mfa_index")
+        return self._answer(request)
+
+
+class Lasting:
+    """A session ends after `IDLE` without a request, and `LONGEST` after it began: whoever finds a screen left open finds the log-in."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """See Django's middleware."""
+        if request.user.is_authenticated:
+            now = timezone.now()
+            own = UserSession.objects.filter(session_key=request.session.session_key).first()
+            if own and (now - own.last_seen_at > IDLE or now - own.created_at > LONGEST):
+                logout(request)
         return self._answer(request)
 
 
