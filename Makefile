@@ -23,7 +23,7 @@ ONLY ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test passages check format docs pictures bench fuzz wheel lock changelog clean
+.PHONY: help demo test passages check format docs pictures bench fuzz judges wheel lock changelog clean
 
 help: ## Say what can be done
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r verb what; do printf '  make %-10s %s\n' "$$verb" "$$what"; done
@@ -60,6 +60,9 @@ bench: $(BENCH)/.ready ## The figures of docs/reference/figures.md (long: never 
 
 fuzz: $(FUZZ)/.ready ## Give each reader octets that coverage leads, SECONDS each (long: never part of a test)
 	$(FUZZ)/bin/python -m fuzz $(SECONDS)
+
+judges: ## Get the second implementations that judge us, beside the project (npm, Java and GPL programs; optional)
+	@sh house/judges.sh
 
 wheel: $(VENV)/.ready-dev ## Build dist/ecluse-*.whl
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
