@@ -81,7 +81,7 @@ def finish(
     """Whatever is left of the passage, as `ecluse run`, `reconcile`, `accept` and `erase` would do it; `begins` is told each step."""
     source, target = (watched(open_site(settings, side), killer) for side in ("source", "target"))
     course = Course(
-        settings, source, target, lambda: source_of(settings.source), lambda: killer.watch(target_of(settings.target), CALLS["target"])
+        settings, {"source": source, "target": target}, lambda: source_of(settings.source), lambda: killer.watch(target_of(settings.target), CALLS["target"])
     )  # fmt: skip
     state = course.run(name, by=cast["engineer"], step=begins)
     if state is MigrationState.LOADED:

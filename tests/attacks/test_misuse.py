@@ -24,7 +24,7 @@ def test_two_runs_at_once_do_not_both_open_a_gate(tmp_path: Path) -> None:
     made, ready = laboratory(tmp_path)
     name, by = start(ready), ready.cast.ids["engineer"]
     _, again = made.sites()
-    other = replace(ready.course, source=open_site(made.settings, "source"), target=again)
+    other = replace(ready.course, held={"source": open_site(made.settings, "source"), "target": again})
 
     def attempt(course: object) -> str:
         try:

@@ -104,7 +104,7 @@ def test_a_laboratory_goes_from_one_system_to_another(
         assert refused.value.code == "source/account-exceeds"
         account = replace(lab.settings.source, url=restricted(ready, name, server, source_url))
         course = Course(
-            lab.settings, ready.source, ready.target, lambda: source_of(account), ready.course.target_system
+            lab.settings, ready.course.held, lambda: source_of(account), ready.course.target_system
         )
     assert course.run(name, by=by) is MigrationState.LOADED
     result = course.reconcile(name, by=by)

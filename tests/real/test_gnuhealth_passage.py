@@ -161,7 +161,7 @@ def test_openelis_goes_into_gnuhealth(
     name, by = start(ready), ready.cast.ids["engineer"]
     few = granted(ready, name, openelis, reader)
     course = Course(
-        ready.course.settings, ready.source, ready.target, lambda: source_of(few), ready.course.target_system
+        ready.course.settings, ready.course.held, lambda: source_of(few), ready.course.target_system
     )
     assert course.run(name, by=by) is MigrationState.LOADED
     result = course.reconcile(name, by=by)

@@ -213,9 +213,7 @@ def test_openelis_is_carried_whole_and_what_reveals_an_infection_stays(
         ready.course.extract(name, by=by)
     assert refused.value.code == "source/account-exceeds"
     few = granted(ready, name, filled, reader)
-    course = Course(
-        lab.settings, ready.source, ready.target, lambda: source_of(few), ready.course.target_system
-    )
+    course = Course(lab.settings, ready.course.held, lambda: source_of(few), ready.course.target_system)
 
     assert course.run(name, by=by) is MigrationState.LOADED
     result = course.reconcile(name, by=by)

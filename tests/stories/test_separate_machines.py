@@ -16,9 +16,13 @@ import pytest
 
 from ecluse.adapters.clock import SystemClock
 from ecluse.base.refusal import Refusal
+from ecluse.passage.lock import current_instruction
+from ecluse.passage.migration import MigrationState
+from ecluse.passage.outbound import begin
 from ecluse.passage.recipients import certify_recipient, note_compared
 from ecluse.people.role import Role
 from ecluse.proof.keys import SigningKey
+from ecluse.proof.sign import payload_of, sign_document
 from ecluse.wiring.cards import write_card
 from ecluse.wiring.demonstration import PASSPHRASE, PEOPLE, WORK_FACTOR, Cast
 from ecluse.wiring.folders import SiteFolder
@@ -252,3 +256,46 @@ def test_a_workspace_for_one_site_names_its_exchange(tmp_path: Path) -> None:
         "sqlite:///old.sqlite",
     )
     machine.ecluse("agent", "status", code=2)
+
+
+def test_what_a_compromised_exchange_does_to_a_parcel_is_refused_and_noted(passage: Passage) -> None:
+    """A part dropped, cut, swapped, altered or another's: the target's site takes none of it, notes it at home, and loads the true parcel once it is back."""
+    passage.enrol()
+    passage.sign()
+    source = passage.old.workspace.course()
+    by = passage.cast.ids["engineer"]
+    name = begin(source.source, by=by, instruction=current_instruction(source.source))
+    assert source.run(name, by=by) is MigrationState.DEPOSITED
+    custody = passage.exchange.home / "chambers" / "labo-a" / "custody" / name
+    kept = {file.name: file.read_bytes() for file in custody.iterdir()}
+    first, second = sorted(kept)[1:3]
+    target = passage.new.workspace.course()
+    attacks: dict[str, dict[str, bytes | None]] = {
+        "drops": {first: None},
+        "truncates": {first: kept[first][:-70_000]},
+        "swaps": {first: kept[second], second: kept[first]},
+        "alters": {first: kept[first][:-1] + bytes([kept[first][-1] ^ 1])},
+        "signs anew": {"manifest.dsse.json": sign_document(payload_of(kept["manifest.dsse.json"]), type="manifest", keys=[SigningKey.new()])},
+    }  # fmt: skip
+    codes = []
+    for changed in attacks.values():
+        for file, octets in changed.items():
+            (custody / file).unlink()
+            if octets is not None:
+                (custody / file).write_bytes(octets)
+        with pytest.raises(Refusal) as refused:
+            target.hand_over(name, by=passage.there["engineer"])
+        codes.append(refused.value.code)
+        for file in changed:
+            (custody / file).write_bytes(kept[file])
+    assert codes == [
+        "vault/absent",
+        "parcel/part-altered",
+        "parcel/part-altered",
+        "parcel/part-altered",
+        "sign/not-enough-signatures",
+    ]
+    noted = [fact["code"] for fact in passage.new.ecluse("agent", "status")["noted"]]
+    assert list(dict.fromkeys(noted)) == list(dict.fromkeys(codes))
+    assert target.target.migration(name).state is MigrationState.DEPOSITED
+    assert target.run(name, by=passage.there["engineer"]) is MigrationState.LOADED
