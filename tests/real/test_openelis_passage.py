@@ -21,7 +21,7 @@ from ecluse.adapters.invented import create_empty
 from ecluse.base.refusal import Refusal
 from ecluse.passage.drafts import seen_codes, seen_sites, shared_records
 from ecluse.passage.migration import MigrationState
-from ecluse.passage.outbound import prepare
+from ecluse.passage.outbound import begin, prepare
 from ecluse.terms.codes import LocalCode
 from ecluse.terms.instruction import Instruction
 from ecluse.terms.vocabulary import vocabulary
@@ -31,6 +31,7 @@ from ecluse.wiring.laboratory import mapping_of, source_of
 from ecluse.wiring.settings import SystemSettings
 from tests.real.openelis_fill import create, fill_openelis
 from tests.servers import Server
+from tests.stories.test_separate_machines import Passage
 from tests.workspaces import Laboratory, start
 
 PATIENTS: Final = 200
@@ -270,3 +271,40 @@ def codes_held(system: SystemSettings) -> set[str]:
     """The codes of the results that a system holds."""
     with source_of(system).snapshot() as snapshot:
         return {it.code for it in seen_codes(snapshot, mapping_of(system), vocabulary=vocabulary())}
+
+
+def test_openelis_is_carried_between_separate_machines(
+    filled: Filled, reader: str, postgresql_url: str, tmp_path: Path
+) -> None:
+    """The database of OpenELIS goes from one machine to another through an exchange in a process of its own, the line cut on the way; nothing is unexplained."""
+    url = filled.server.socket_url(postgresql_url.rpartition("/")[2])
+    mapping = shipped("ecluse.invent", "mappings", "invented-new.toml")
+
+    def story(old: Path, new: Path) -> OpenElis:
+        return OpenElis(
+            old, source=filled.address, target_url=url, target=mapping, made=lambda: create_roomy(url)
+        )
+
+    passage = Passage(tmp_path, story=story)
+    passage.exchange.start()
+    try:
+        passage.enrol()
+        instruction = passage.sign()
+        source = passage.old.workspace.course()
+        by, there = passage.cast.ids["engineer"], passage.there
+        name = begin(source.source, by=by, instruction=instruction)
+        ready = Ready(passage.cast, source.source, source.source, instruction, source)
+        few = granted(ready, name, filled, reader)
+        passage.proxy.cut_after, passage.proxy.cuts = 100_000, 2
+        assert (
+            replace(source, source_system=lambda: source_of(few)).run(name, by=by) is MigrationState.DEPOSITED
+        )
+        assert passage.proxy.dropped == 2
+        target = passage.new.workspace.course()
+        assert target.run(name, by=there["engineer"]) is MigrationState.LOADED
+        result = target.reconcile(name, by=there["engineer"])
+        assert (result.unexplained, result.failed) == (0, ())
+        assert {kind.kind: kind.loaded for kind in result.kinds} == must_arrive(filled)
+    finally:
+        passage.exchange.kill()
+        passage.proxy.close()

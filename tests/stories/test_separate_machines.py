@@ -6,7 +6,7 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -68,15 +68,13 @@ class Machine:
 class Passage:
     """Everything up to a signed instruction, on three machines."""
 
-    def __init__(self, base: Path, *, patients: int, **urls: str) -> None:
+    def __init__(self, base: Path, *, story: Callable[[Path, Path], Laboratory]) -> None:
+        """`story`: what is carried, given the folders of the old machine and of the new one."""
         self.exchange = Served(base / "exchange")
         self.exchange.make()
         self.old, self.new = Machine(base / "old"), Machine(base / "new")
         self.proxy = Cutting(self.exchange.port)
-        self.story = Laboratory(
-            self.old.home, patients=patients, seed=3,
-            source_url=urls.get("source_url", f"sqlite:///{self.old.home}/old.sqlite"), target_url=urls.get("target_url", f"sqlite:///{self.new.home}/new.sqlite"),
-        )  # fmt: skip
+        self.story = story(self.old.home, self.new.home)
         self.story.invent()
         self._apart()
         self.cast, self.there = self._people()
@@ -156,9 +154,15 @@ class Passage:
         )
 
 
+def invented(old: Path, new: Path) -> Laboratory:
+    """Forty invented patients, from one SQLite file to another."""
+    urls = {"source_url": f"sqlite:///{old}/old.sqlite", "target_url": f"sqlite:///{new}/new.sqlite"}
+    return Laboratory(old, patients=40, seed=3, **urls)
+
+
 @pytest.fixture
 def passage(tmp_path: Path) -> Iterator[Passage]:
-    made = Passage(tmp_path, patients=40)
+    made = Passage(tmp_path, story=invented)
     made.exchange.start()
     yield made
     made.exchange.kill()

@@ -5,6 +5,7 @@ Decides which of the two sites is held here and what comes next after each state
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -130,11 +131,11 @@ class Workspace:
             ordered = signed_instruction(site, instruction)[0] if instruction else None
             check_target_told(site, ordered, target=system.site.name)
             return
-        target = target_of(system)
         ordered = signed_instruction(site, instruction)[0] if instruction else None
         served = system.url.startswith(("postgres", "mysql", "mariadb"))
-        held = target.privileges() if served else None
-        check_target(ordered, mapping=mapping_of(system), catalogue=target.catalogue(), held=held)
+        with closing(target_of(system)) as target:
+            held = target.privileges() if served else None
+            check_target(ordered, mapping=mapping_of(system), catalogue=target.catalogue(), held=held)
 
     def tell_target(self, site: Site) -> bool:
         """At the target's site: check its system, and say so in the ledger, once for each mapping; whether it was said now. Raises as `check_target`."""
