@@ -1,4 +1,5 @@
-"""Reading and writing HL7 v2 beside the libraries that people use: PyPI `hl7` (splits a message into nested lists) and `hl7apy` (parses it by the standard).
+"""Reading and writing HL7 v2 beside the libraries that people use: PyPI `hl7` (splits a message into nested lists), `hl7apy` (parses it by the standard) and
+`brightohir` (the converter to FHIR that PyPI has: it parses by hl7apy, and makes R5 resources).
 
 Decides the messages: an ORU^R01 of one request with twelve results, as a laboratory's system sends one, invented here. Ours is the whole reading, from
 octets to records and counts; theirs is the parsing alone, before any field is looked at. One process each, one core.
@@ -49,7 +50,7 @@ def reading(asked: Asked) -> Table:
     many = (asked.results or 120_000) // RESULTS
     table = Table(
         "HL7 v2, ORU^R01 messages",
-        f"{many:,} messages of {RESULTS} results. Écluse: from octets to records, every segment counted. The others: parsing alone.",
+        f"{many:,} messages of {RESULTS} results. Écluse: from octets to records, every segment counted. hl7 and hl7apy: parsing alone; brightohir: from a message to FHIR.",
         ["way", "messages", "seconds", "messages / s", "/ Écluse"],
     )
     texts = feed(many)
@@ -62,7 +63,7 @@ def reading(asked: Asked) -> Table:
             continue
         some = texts[: max(1, many // share)]
         spent = _median(asked.runs, lambda parse=parse, some=some: [parse(text) for text in some])  # type: ignore[misc]
-        table.rows.append([f"{name}: parse", len(some), round(spent, 2), round(len(some) / spent), round(spent / len(some) / (ours / many), 2)])  # fmt: skip
+        table.rows.append([name, len(some), round(spent, 2), round(len(some) / spent), round(spent / len(some) / (ours / many), 2)])  # fmt: skip
     cases = _cases(texts[: many // 4])
     written = _median(asked.runs, lambda: [file.content for file in Hl7v2().write(cases, [])])
     table.rows.append(
@@ -103,12 +104,13 @@ def _cases(texts: list[str]) -> list[Case]:
 def _peers() -> list[tuple[str, Callable[[str], object] | None, int]]:
     """Name, parser, and of how many messages it is given one: a slow one need not be waited for."""
     found: list[tuple[str, Callable[[str], object] | None, int]] = []
-    for name, share in (("hl7", 4), ("hl7apy", 100)):
-        if util.find_spec(name) is None:
-            found.append((name, None, share))
-        else:
-            module, parse = {"hl7": ("hl7", "parse"), "hl7apy": ("hl7apy.parser", "parse_message")}[name]
-            found.append((name, getattr(import_module(module), parse), share))
+    for name, module, verb, share in (
+        ("hl7: parse", "hl7", "parse", 4),
+        ("hl7apy: parse", "hl7apy.parser", "parse_message", 100),
+        ("brightohir: to FHIR R5", "brightohir", "v2_to_r5", 100),
+    ):
+        there = util.find_spec(module.partition(".")[0]) is not None
+        found.append((name, getattr(import_module(module), verb) if there else None, share))
     return found
 
 
