@@ -20,6 +20,7 @@ from ecluse.doors.api.mount import front
 from ecluse.doors.sftp import Listening
 from ecluse.doors.sftp import serve as serve_sftp
 from ecluse.doors.sftp.people import People
+from ecluse.wiring.console import forget
 from ecluse.wiring.exchange import Exchange
 from ecluse.wiring.housekeeping import keep_house
 
@@ -101,6 +102,7 @@ async def _sftp(served: Exchange) -> Listening:
 async def _keep_house(served: Exchange) -> None:
     """Every minute: what may no longer be kept is erased, whether or not anybody comes in."""
     while True:
+        await asyncio.to_thread(forget)
         await asyncio.sleep(HOUSE)
         await asyncio.to_thread(keep_house, served)
 

@@ -6,24 +6,28 @@ No setting here can be changed from outside: what is safe is not a choice. The v
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import django
 from django.conf import settings as django_settings
 from django.core.management import call_command
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 
 from ecluse.adapters.private import check_private
 from ecluse.base.refusal import Refusal
 from ecluse.wiring.exchange import Exchange, ExchangeSettings
 
-__all__ = ["configure", "exchange", "upgrade"]
+__all__ = ["configure", "exchange", "forget", "upgrade"]
 
 _SECRET: Final = "secret.key"  # noqa: S105 - the file's name
 _ACCOUNTS: Final = "accounts.sqlite"
 _DAY: Final = 24 * 3600
+REMEMBERED: Final = timedelta(days=30)
+"""How long failed log-ins are kept, with their addresses."""
 
 
 def configure(served: Exchange) -> None:
@@ -49,6 +53,23 @@ def upgrade() -> None:
     if unknown := set(loader.applied_migrations) - set(loader.disk_migrations):
         raise Refusal("exchange/newer", got=", ".join(sorted(f"{app}.{name}" for app, name in unknown)))
     call_command("migrate", interactive=False, verbosity=0)
+
+
+def forget() -> None:
+    """Sessions that are over, and failed log-ins older than `REMEMBERED`, are deleted. Tables that are busy are left for the next time."""
+    from allauth.usersessions.models import UserSession
+    from axes.models import AccessAttempt
+    from django.contrib.sessions.models import Session
+    from django.utils import timezone
+
+    now = timezone.now()
+    try:
+        with suppress(DatabaseError):
+            Session.objects.filter(expire_date__lt=now).delete()
+            UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()
+            AccessAttempt.objects.filter(attempt_time__lt=now - REMEMBERED).delete()
+    finally:
+        connection.close()  # the round is in a thread of its own, where no request's end would
 
 
 def _settings(told: ExchangeSettings, secret: str) -> dict[str, Any]:

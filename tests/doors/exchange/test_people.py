@@ -287,6 +287,33 @@ def test_a_session_ends_by_itself(people: People) -> None:
         assert "_auth_user_id" not in browser.session
 
 
+def test_what_is_over_is_forgotten(people: People) -> None:
+    """Sessions past their end and failed log-ins a month old are deleted by the exchange itself; those of today stay."""
+    from allauth.usersessions.models import UserSession
+    from axes.models import AccessAttempt
+    from django.contrib.sessions.models import Session
+    from django.utils import timezone
+
+    from ecluse.wiring.console import forget
+
+    old, new = people.joined(), people.joined()
+    for account in (old, new):
+        people.logged_in(account).get("/", secure=True)
+        given = {"login": account.email, "password": "wrong"}
+        people.browser().post("/account/login/", given, secure=True, REMOTE_ADDR=AWAY)
+    past = timezone.now() - timedelta(days=31)
+    key = UserSession.objects.get(user=old).session_key
+    Session.objects.filter(session_key=key).update(expire_date=past)
+    AccessAttempt.objects.filter(username=old.email).update(attempt_time=past)
+    forget()
+    left = [
+        (UserSession.objects.filter(user=it).count(), AccessAttempt.objects.filter(username=it.email).count())
+        for it in (old, new)
+    ]
+    assert left == [(0, 0), (1, 1)]
+    assert not Session.objects.filter(session_key=key).exists()
+
+
 def test_who_logs_out_leaves_nothing_in_the_browser(people: People) -> None:
     """Logging out ends the session at the exchange too, its cookie opens nothing afterwards, and the browser is told to forget what it kept."""
     browser = people.logged_in(people.joined())
