@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median
 
-from bench import console, fhir, hl7, sftp, tables
+from bench import console, fhir, hl7, https, sftp, tables
 from bench.asked import Asked, Table
 from bench.passage import Passed, passage
 from bench.peers import Peer, Place, postgres_peers
@@ -191,7 +191,7 @@ def verify(asked: Asked) -> Table:
 
 PARTS: dict[str, Callable[[Asked], Table]] = {
     "passage": whole, "growth": growth, "sqlite": sqlite, "mariadb": mariadb, "invent": invent, "verify": verify,
-    "hl7": hl7.reading, "fhir": fhir.exchange, "console": console.pages, "sftp": sftp.carrying,
+    "hl7": hl7.reading, "fhir": fhir.exchange, "console": console.pages, "sftp": sftp.carrying, "https": https.carrying,
 }  # fmt: skip
 
 
