@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -67,6 +68,43 @@ def test_a_password_is_kept_as_it_was_typed(people: People) -> None:
     assert people.browser().post("/account/login/", given, secure=True).status_code == 302
     given["password"] = password.strip()
     assert people.browser().post("/account/login/", given, secure=True).status_code == 200
+
+
+def test_an_invitation_decides_what_the_form_does_not_ask(people: People) -> None:
+    """Whoever joins and sends a role, an address or a chamber beside the password has what the invitation says, and no more."""
+    from ecluse.adapters.accounts.models import Account, Admission
+
+    token = people.link(Role.ENGINEER, email="more@example.org")
+    more = {"role": "biologist", "email": "other@example.org", "chambers": "labo-z", "is_superuser": "1"}
+    people.browser().post(f"/join/{token}/", {"password": PASSWORD, "again": PASSWORD, **more}, secure=True)
+    account = Account.objects.get(email="more@example.org")
+    assert account.role == "engineer"
+    assert [it.chamber for it in Admission.objects.filter(account=account)] == [people.chamber]
+
+
+@pytest.mark.parametrize(
+    "leads", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:x"]
+)
+def test_no_link_leads_out(people: People, leads: str) -> None:
+    """Whatever a link says of where to go next, nobody is led to another host, after a factor is given as after logging out."""
+    browser = people.logged_in(people.joined())
+    given = {"password": PASSWORD, "next": leads}
+    for path in ("/account/again/", "/account/logout/"):
+        answer = browser.post(f"{path}?{urlencode({'next': leads})}", given, secure=True)
+        assert answer.status_code == 302
+        assert re.match(r"/(?![/\\])", answer.headers["Location"])
+
+
+def test_a_person_ends_their_other_sessions(people: People) -> None:
+    """One's own sessions are listed; ended there, the others open nothing and this one goes on."""
+    account = people.joined()
+    here, elsewhere = people.logged_in(account), people.logged_in(account, factor=False)
+    for browser in (here, elsewhere):
+        assert browser.get("/", secure=True).status_code == 200
+    assert here.get("/account/sessions/", secure=True).content.decode().count("127.0.0.1") >= 2
+    here.post("/account/sessions/", secure=True)
+    assert elsewhere.get("/", secure=True).status_code == 302
+    assert here.get("/", secure=True).status_code == 200
 
 
 def test_nobody_has_two_accounts(people: People) -> None:
