@@ -100,7 +100,8 @@ class Site:
 
         Where another writer was first, the act is held against what the ledger tells now, and tried again.
         """
-        for tries_left in reversed(range(_TRIES)):
+        left = _TRIES
+        while True:
             events = self.journal.events()
             check_act(act, subject, self._folded.after(events))
             try:
@@ -108,7 +109,8 @@ class Site:
                     at=self.clock(), by=by, subject=subject, act=act, body=body, expected=len(events)
                 )
             except Fault as fault:
-                if fault.code != "ledger/concurrent" or not tries_left:
+                left -= 1
+                if fault.code != "ledger/concurrent" or not left:
                     raise
             else:
                 return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain, repeat
 from pathlib import Path
@@ -19,6 +20,7 @@ from ecluse.adapters.exchange.vault import RemoteVault
 from ecluse.adapters.journal import WitnessedJournal
 from ecluse.adapters.records import SqliteMemory, SqliteRecords
 from ecluse.base.refusal import Fault, Refusal
+from ecluse.doors.api.limits import Buckets
 from ecluse.passage.migration import Act
 from ecluse.people.role import Role
 from ecluse.proof.keys import SigningKey
@@ -353,3 +355,26 @@ def test_bad_input_gets_a_clear_refusal(
         told = json.loads(said)
         assert set(told) == {"code", "values", "message"}
         assert set(told["message"]) == {"fr", "en"}
+
+
+def test_a_host_can_ask_whether_it_is_up_and_ready(machine: Machine, served: Any) -> None:
+    """Two addresses answer anyone, with one word each: that the process is up, and that accounts and ledgers answer; where one does not, not why."""
+    assert raw(machine, "GET", "/health") == (200, b'{"status": "up"}')
+    assert raw(machine, "GET", "/ready") == (200, b'{"status": "ready"}')
+    name = machine.account.chamber
+    honest = served.chamber(name)
+    try:
+        served._open[name] = replace(honest, ledger=None)
+        assert raw(machine, "GET", "/ready") == (503, b'{"status": "not ready"}')
+    finally:
+        served._open[name] = honest
+
+
+def test_one_caller_does_not_take_the_others_place() -> None:
+    """A caller who knocks too often waits; another is let in all the same, and the first again once time has passed."""
+    now = [0.0]
+    buckets = Buckets(rate=1, burst=3, clock=lambda: now[0])
+    assert [buckets.allows("a") for _ in range(4)] == [True, True, True, False]
+    assert buckets.allows("b")
+    now[0] = 1.5
+    assert [buckets.allows("a") for _ in range(2)] == [True, False]

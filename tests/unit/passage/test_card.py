@@ -14,6 +14,7 @@ from ecluse.proof.canonical import canonical_json
 from ecluse.proof.keycert import certify
 from ecluse.proof.keys import SigningKey
 from ecluse.proof.sign import digest, payload_of, sign_document
+from tests.authenticators import Authenticator
 from tests.documents import AT, BIOLOGIST, ENGINEER
 from tests.sites import KEYS, Laboratory
 
@@ -62,6 +63,12 @@ def test_a_person_under_anothers_certificate_is_nobody() -> None:
     """A card in which a certificate stands beside another person's name makes nobody of it."""
     swapped = CardPerson(ENGINEER, certificate(BIOLOGIST.id, BIOLOGIST.role.value, KEYS[BIOLOGIST.id]))
     assert card(people=(swapped,)).known(at=AT) == {}
+    device = Authenticator.ed25519().public
+    theirs = certify(
+        subject=BIOLOGIST.id, role=BIOLOGIST.role.value, purpose="sign", key=device.encode(), not_before=AT - timedelta(days=1), not_after=AT + timedelta(days=1), root=ROOT
+    )  # fmt: skip
+    held = replace(card().people[0], passkeys=(theirs,))
+    assert card(people=(held,)).known(at=AT)[BIOLOGIST.id].passkeys == (device,)
     crossed = replace(card().people[0], passkeys=(certificate(ENGINEER.id, ENGINEER.role.value, OTHER),))
     assert card(people=(crossed,)).known(at=AT)[BIOLOGIST.id].passkeys == ()
 

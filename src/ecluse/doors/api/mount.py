@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Final
 
 from django.conf import settings
 from ninja import NinjaAPI
@@ -12,9 +13,12 @@ from ecluse.adapters.accounts.machines import MachineAccounts
 from ecluse.doors.api.routes import build
 from ecluse.doors.api.session import Sessions
 from ecluse.doors.api.uploads import Asgi, Front, Uploading
+from ecluse.proof.keys import VerifyKey
 from ecluse.wiring.console import exchange
 
-__all__ = ["api", "front"]
+__all__ = ["api", "check_ready", "front"]
+
+_NOBODY: Final = VerifyKey(bytes(32)).encode()
 
 
 @cache
@@ -32,7 +36,15 @@ def api() -> NinjaAPI:
 
 def front(rest: Asgi) -> Front:
     """What stands before `rest`."""
-    return Front(rest, Uploading(find=exchange().intake, sessions=_sessions()))
+    return Front(rest, Uploading(find=exchange().intake, sessions=_sessions()), ready=check_ready)
+
+
+def check_ready() -> None:
+    """Accounts and every chamber's ledger answer now. Raises what they raise."""
+    served = exchange()
+    MachineAccounts().enrolled(_NOBODY)
+    for chamber in served.chambers():
+        served.chamber(chamber).ledger.checkpoint()
 
 
 @cache

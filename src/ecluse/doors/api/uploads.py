@@ -6,7 +6,7 @@
     DELETE ...                                             give it up
 
 An ASGI application of its own, before Django: octets go from the connection to the disk without being gathered anywhere. Every file is the intake's to
-judge. An upload expires with its migration (`chamber`), which needs no date of its own.
+judge. What is unfinished goes with its migration (`passage.keeping`), so that no date of its own is told.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,14}")
 _OPTIONS: Final = {
     "Tus-Resumable": VERSION,
     "Tus-Version": VERSION,
-    "Tus-Extension": "creation,creation-defer-length,checksum,expiration,termination",
+    "Tus-Extension": "creation,creation-defer-length,checksum,termination",
     "Tus-Max-Size": str(LARGEST),
     "Tus-Checksum-Algorithm": "sha256,sha1",
 }
@@ -230,19 +230,31 @@ class Uploading:
 class Front:
     """What stands before the rest of the exchange's pages: uploads go to their endpoint, and nothing else is longer than `MOST_BODY`."""
 
-    def __init__(self, rest: Asgi, uploading: Uploading) -> None:
-        self._rest, self._uploading = rest, uploading
+    def __init__(self, rest: Asgi, uploading: Uploading, *, ready: Callable[[], None]) -> None:
+        self._rest, self._uploading, self._ready = rest, uploading, ready
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
         if scope["type"] == "http" and scope["path"] == "/health":
             await _send(send, 200, {"status": "up"})
+        elif scope["type"] == "http" and scope["path"] == "/ready":
+            await _send(send, *await asyncio.to_thread(self._readiness))
         elif scope["type"] == "http" and self._uploading.takes(scope["path"]):
             await self._uploading(scope, receive, send)
         elif scope["type"] == "http" and _declared(scope) > MOST_BODY:
             await _send(send, 413, refused(Refusal("api/too-large", most=MOST_BODY)))
         else:
             await self._rest(scope, _bounded(receive), send)
+
+    def _readiness(self) -> tuple[int, dict[str, Any]]:
+        """Whether it can serve now; why not is for the host's own eyes, and is not said here."""
+        try:
+            self._ready()
+        except Exception:  # noqa: BLE001 - whatever it is, it cannot serve
+            return 503, {"status": "not ready"}
+        finally:
+            close_old_connections()
+        return 200, {"status": "ready"}
 
 
 async def _send(send: Send, status: int, told: dict[str, Any]) -> None:
