@@ -19,6 +19,8 @@ __all__ = [
     "DOOR_ENTERED",
     "DOOR_REFUSED",
     "DUMP_STATED",
+    "GLASS_BROKEN",
+    "GLASS_REVIEWED",
     "INSTRUCTION_REVOKED",
     "INSTRUCTION_SIGNED",
     "KEY_DESTROYED",
@@ -28,6 +30,10 @@ __all__ = [
     "RECIPIENT_CERTIFIED",
     "RECIPIENT_COMPARED",
     "RECONCILIATION_SIGNED",
+    "REQUEST_CONFIRMED",
+    "REQUEST_MADE",
+    "REQUEST_REFUSED",
+    "REQUEST_WITHDRAWN",
     "SAMPLE_COMPARED",
     "SITE_CARD",
     "TARGET_CHECKED",
@@ -58,9 +64,18 @@ DOOR_ENTERED: Final = "door.entered"
 """An account came in; the subject is its id. Body: key (its fingerprint, or its certificate's serial), door, from."""
 DOOR_REFUSED: Final = "door.refused"
 """An account known to the chamber was refused; the subject is its id. Body: door, from."""
+GLASS_BROKEN: Final = "glass.broken"
+"""A host looks into a chamber where they are not admitted; the subject is the break's id. Body: reason."""
+GLASS_REVIEWED: Final = "glass.reviewed"
+"""Somebody of the laboratory has seen what was done under it; the subject is the break's id."""
+REQUEST_MADE: Final = "request.made"
+"""Somebody asked for what takes two persons; the subject is the request's id. Body: what (a key of `requests.NEEDS`), and what it is about."""
+REQUEST_CONFIRMED: Final = "request.confirmed"
+REQUEST_REFUSED: Final = "request.refused"
+REQUEST_WITHDRAWN: Final = "request.withdrawn"
 PLACES_ERASED: Final = "places.erased"
 SITE_CARD: Final = "site.card"
 TARGET_CHECKED: Final = "target.checked"
 
-EXCHANGE_ACTS: Final = ("account.", "custody.", "door.", "exchange.", "machine.")
+EXCHANGE_ACTS: Final = ("account.", "custody.", "door.", "exchange.", "glass.", "machine.", "request.")
 """How the acts begin that an exchange notes by itself. It has no key but its ledger's: they are its word, and no rule of a passage rests on one."""

@@ -17,6 +17,7 @@ from ecluse.adapters.accounts.models import Account, Admission
 from ecluse.base.refusal import Refusal
 from ecluse.base.words import say
 from ecluse.passage.chamber import Chamber
+from ecluse.passage.glass import broken
 from ecluse.passage.keeping import ENDED
 from ecluse.passage.parcel import MANIFEST
 from ecluse.proof.note import verify_checkpoint
@@ -128,6 +129,12 @@ def _witnessed(_served: Exchange, chamber: Chamber) -> _Checked:
     return "failed", 1, 1
 
 
+def _glass(_served: Exchange, chamber: Chamber) -> _Checked:
+    """Every break of the glass has been reviewed by the laboratory."""
+    breaks = broken(chamber.events()).values()
+    return _ended(seen=len(breaks), wrong=sum(not it.reviewed_by for it in breaks))
+
+
 def _ended(*, seen: int, wrong: int) -> _Checked:
     if wrong:
         return "failed", seen, wrong
@@ -143,5 +150,6 @@ _MEASURES: Final[dict[str, tuple[str, Callable[[Exchange, Chamber], _Checked]]]]
     "kept": ("Art. 28(3)(g)", _kept),
     "ledger": ("Art. 5(2), 32(1)(d)", _ledger),
     "witnessed": ("Art. 32(1)(d)", _witnessed),
+    "glass": ("Art. 32(4)", _glass),
 }
 """The list: a key of the catalogue `console`, the article, the check."""

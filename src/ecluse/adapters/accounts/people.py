@@ -29,12 +29,15 @@ from ecluse.people.role import Role
 
 __all__ = [
     "INVITATION",
+    "Chambers",
     "accept_invitation",
     "admitted",
+    "check_new",
     "end_account",
     "find_invitation",
     "invite",
     "note_two_networks",
+    "send_invitation",
 ]
 
 INVITATION: Final = timedelta(days=7)
@@ -73,16 +76,8 @@ def invite(
 
     Raises Refusal `account/exists`, `chamber/unknown`.
     """
-    if Account.objects.filter(email__iexact=email).exists():
-        raise Refusal("account/exists")
-    token, at = secrets.token_urlsafe(32), served.clock()
-    for chamber in chambers:
-        body = {"role": role.value, "organisation": organisation.kind}
-        served.chamber(chamber).record(
-            INVITED, by=by.person if by else "exchange", subject=chamber, body=body
-        )
-    Invitation.objects.create(
-        digest=_digest(token),
+    check_new(email)
+    invitation = Invitation(
         email=email,
         name=name,
         professional_id=professional_id,
@@ -90,8 +85,24 @@ def invite(
         organisation=organisation,
         chambers=list(chambers),
         invited_by=by,
-        until=at + INVITATION,
     )
+    return send_invitation(served, invitation, by=by.person if by else "exchange")
+
+
+def check_new(email: str) -> None:
+    """Nobody has, or had, an account with this address. Raises Refusal `account/exists`."""
+    if Account.objects.filter(email__iexact=email).exists():
+        raise Refusal("account/exists")
+
+
+def send_invitation(served: Chambers, invitation: Invitation, *, by: str) -> str:
+    """The invitation stands in its chambers' ledgers, in the name of `by`, and has a link from now on: the link's token. Raises Refusal `chamber/unknown`."""
+    body = {"role": invitation.role, "organisation": invitation.organisation.kind}
+    for chamber in invitation.chambers:
+        served.chamber(chamber).record(INVITED, by=by, subject=chamber, body=body)
+    token = secrets.token_urlsafe(32)
+    invitation.digest, invitation.until = _digest(token), served.clock() + INVITATION
+    invitation.save()
     return token
 
 

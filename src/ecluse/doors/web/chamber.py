@@ -16,6 +16,7 @@ from ecluse.adapters.accounts.models import Account
 from ecluse.doors.pages.lock import lock_drawing
 from ecluse.doors.pages.tongue import Tongue
 from ecluse.doors.web.access import entered, may
+from ecluse.passage.glass import broken
 from ecluse.passage.overview import Overview
 
 __all__ = ["Lamp", "chamber", "lamps", "migration"]
@@ -58,6 +59,7 @@ def chamber(request: HttpRequest) -> HttpResponse:
             ),
             "fingerprint": request.chamber.ledger.log.key.fingerprint(),
             "size": request.chamber.ledger.size,
+            "breaks": [it for it in broken(request.chamber.events()).values() if not it.reviewed_by],
         },
     )
 

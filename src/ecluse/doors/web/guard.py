@@ -194,12 +194,13 @@ def tried(request: HttpRequest, credentials: Mapping[str, str] | None) -> str:
 
 
 def spoken(request: HttpRequest) -> dict[str, Any]:
-    """What every template knows: its language, the other one, the exchange, and whether the person sends or takes parcels."""
+    """What every template knows: its language, the other one, the exchange, and whether the person hosts, and sends or takes parcels."""
     language = translation.get_language() or "fr"
     return {
         "language": language,
         "other_language": "en" if language == "fr" else "fr",
         "exchange": exchange().settings,
+        "hosts": request.user.is_authenticated and request.user.role == Role.HOST.value,
         "sends": request.user.is_authenticated
         and bool(permissions(Role(request.user.role)) & {Permission.DEPOSIT, Permission.LOAD}),
     }

@@ -14,9 +14,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from ecluse.adapters.accounts.models import Account, Organisation
 from ecluse.adapters.accounts.people import end_account, invite
+from ecluse.adapters.accounts.two_persons import ask_end, ask_invitation
 from ecluse.base.refusal import Refusal
 from ecluse.base.words import say
 from ecluse.doors.web.access import entered, sure
+from ecluse.passage.requests import NEEDS
 from ecluse.people.role import ROLES, Permission, Role, invites
 from ecluse.wiring.console import exchange
 
@@ -81,17 +83,19 @@ def new(request: HttpRequest) -> HttpResponse:
         role = Role(given["role"])
         kind = {"controller": "laboratory", "processor": "vendor", "outside": "authority"}[ROLES[role].side]
         of, _ = Organisation.objects.get_or_create(name=given["organisation"], defaults={"kind": kind})
+        who = {
+            "by": request.user,
+            "email": given["email"],
+            "name": given["name"],
+            "professional_id": given["professional_id"],
+            "role": role,
+            "organisation": of,
+        }
         try:
-            token = invite(
-                exchange(),
-                by=request.user,
-                email=given["email"],
-                name=given["name"],
-                professional_id=given["professional_id"],
-                role=role,
-                organisation=of,
-                chambers=[request.chamber.name],
-            )
+            if f"invite-{role.value}" in NEEDS:
+                ask_invitation(exchange(), request.chamber.name, **who)
+                return redirect("requests", chamber=request.chamber.name)
+            token = invite(exchange(), chambers=[request.chamber.name], **who)
         except Refusal as refusal:
             form.add_error(None, f"{refusal.message(language)} {refusal.hint(language)}")
         else:
@@ -105,19 +109,22 @@ def new(request: HttpRequest) -> HttpResponse:
 @sure(Permission.END_ACCOUNT)
 @require_POST
 def end(request: HttpRequest, person: str) -> HttpResponse:
-    """End an account: its sessions, certificates and machines with it, at once. A written reason is asked for."""
+    """End an account: its sessions, certificates and machines with it, at once; another side's once a second person confirms. A reason is asked for."""
     account = Account.objects.filter(person=person, admissions__chamber=request.chamber.name).first()
     if account is None:
         raise Http404
     reason = request.POST.get("reason", "").strip()
     if not _may_end(request, account) or not reason:
         raise PermissionDenied
+    if ROLES[Role(request.user.role)].side != ROLES[Role(account.role)].side:
+        ask_end(exchange(), request.chamber.name, account, by=request.user, reason=reason[:200])
+        return redirect("requests", chamber=request.chamber.name)
     end_account(exchange(), account, by=request.user, reason=reason[:200])
     return redirect("people", chamber=request.chamber.name)
 
 
 def _may_end(request: HttpRequest, account: Account) -> bool:
-    """One's own side's accounts, never one's own account; the host ends whose it is told to."""
+    """One's own side's accounts, never one's own account; the host asks for the end of another side's, which somebody else confirms."""
     role = Role(request.user.role)
     same_side = ROLES[role].side == ROLES[Role(account.role)].side
     return (

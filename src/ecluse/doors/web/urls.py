@@ -6,7 +6,20 @@ from allauth.account import views as account
 from django.urls import URLPattern, URLResolver, include, path
 
 from ecluse.doors.api.mount import api
-from ecluse.doors.web import assets, chamber, contract, home, join, machines, paper, people, register, ssh
+from ecluse.doors.web import (
+    assets,
+    chamber,
+    contract,
+    glass,
+    home,
+    join,
+    machines,
+    paper,
+    people,
+    register,
+    requests,
+    ssh,
+)
 
 __all__ = ["urlpatterns"]
 
@@ -24,6 +37,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("chamber/<slug:chamber>/contract/", contract.contract, name="contract"),
     path("chamber/<slug:chamber>/register/", register.register, name="register"),
     path("chamber/<slug:chamber>/measures/", register.measures, name="measures"),
+    path("chamber/<slug:chamber>/requests/", requests.waiting, name="requests"),
+    path("chamber/<slug:chamber>/requests/<slug:asked>/", requests.settled, name="settle"),
+    path("chamber/<slug:chamber>/glass/<slug:broken>/", requests.reviewed, name="review"),
+    path("glass/", glass.chambers, name="glass"),
+    path("glass/<slug:chamber>/", glass.look, name="look"),
     path("sftp/", ssh.certificates, name="certificates"),
     path("sftp/<int:serial>/end/", ssh.end, name="end_certificate"),
     path("join/<str:token>/", join.join, name="join"),

@@ -58,6 +58,9 @@ CODES: Final[dict[str, Callable[[str], str]]] = {
     "outcome": lambda code: f"console.outcome_{code}",
     "verdict": lambda code: f"console.verdict_{code}",
     "run": lambda code: f"console.run_{code}",
+    "request": lambda code: f"console.request_what_{code}",
+    "request_state": lambda code: f"console.request_is_{code}",
+    "request_act": lambda code: f"console.request_do_{code}",
 }
 """Tags that put a code of the subject into words: each with how its key is made."""
 
