@@ -15,7 +15,7 @@ from ecluse.base.refusal import Refusal
 from ecluse.passage.acts import REQUEST_CONFIRMED, REQUEST_MADE, REQUEST_REFUSED, REQUEST_WITHDRAWN
 from ecluse.passage.journal import Event
 from ecluse.people.person import Person, distinct
-from ecluse.people.role import Role
+from ecluse.people.role import ROLES, Role
 
 __all__ = [
     "NEEDS",
@@ -24,6 +24,7 @@ __all__ = [
     "check_settles",
     "may_settle",
     "requests",
+    "takes_two",
 ]
 
 WITHIN: Final = timedelta(hours=72)
@@ -31,10 +32,11 @@ WITHIN: Final = timedelta(hours=72)
 State = Literal["waiting", "confirmed", "refused", "withdrawn", "over"]
 
 NEEDS: Final[dict[str, frozenset[Role]]] = {
+    "invite-biologist": frozenset({Role.HOST, Role.BIOLOGIST, Role.DPO}),
     "invite-representative": frozenset({Role.HOST, Role.REPRESENTATIVE, Role.BIOLOGIST}),
     "end-account": frozenset({Role.HOST, Role.BIOLOGIST, Role.DPO}),
 }
-"""What takes two persons, and the roles of whoever may be the second: an invitation in the processor's name, the end of another side's account."""
+"""What takes two persons, and the roles of whoever may be the second: an invitation by the processor's side, the end of another side's account."""
 
 _SETTLES: Final[dict[str, State]] = {
     REQUEST_CONFIRMED: "confirmed",
@@ -78,6 +80,14 @@ def requests(events: Iterable[Event], *, at: datetime) -> dict[str, Request]:
         key: replace(it, state="over") if it.state == "waiting" and at >= it.until else it
         for key, it in found.items()
     }
+
+
+def takes_two(role: Role, *, by: Role) -> bool:
+    """Whether an invitation in `role` takes two persons when one of role `by` makes it: the laboratory answers for its own people alone.
+
+    Otherwise a host could invite alone the very person who then confirms what the host asks.
+    """
+    return f"invite-{role.value}" in NEEDS and ROLES[by].side == "processor"
 
 
 def may_settle(request: Request, act: str, *, asker: Person, by: Person) -> bool:

@@ -23,9 +23,9 @@ def acts(served: Exchange, chamber: str) -> list[str]:
     return [event.act for event in served.chamber(chamber).events()]
 
 
-def asked(people: People, browser: Any) -> str:
+def asked(people: People, browser: Any, role: Role = Role.REPRESENTATIVE) -> str:
     """The host asks that a representative be invited; where the request is settled."""
-    given = {"name": "Alix Moulin", "professional_id": "R-1", "email": f"alix@{people.chamber}.example", "role": "representative", "organisation": "Éditeur"}  # fmt: skip
+    given = {"name": "Alix Moulin", "professional_id": "R-1", "email": f"alix@{people.chamber}.example", "role": role.value, "organisation": "Éditeur"}  # fmt: skip
     answer = browser.post(f"/chamber/{people.chamber}/people/new/", given, secure=True)
     assert answer.headers["Location"] == f"/chamber/{people.chamber}/requests/"
     request = people.served.chamber(people.chamber).events()[-1].subject
@@ -47,6 +47,14 @@ def test_a_representative_is_invited_by_two(people: People, served: Exchange) ->
     assert people.browser().get(found[0], secure=True).status_code == 200
     assert acts(served, people.chamber)[-2:] == ["request.confirmed", "account.invited"]
     assert biologist.post(path, {"act": "confirmed"}, secure=True).status_code == 403
+
+
+def test_the_host_alone_makes_no_biologist(people: People, served: Exchange) -> None:
+    """Otherwise the host would invite the very person who confirms what the host asks: it is asked for, and waits."""
+    host = sure(people, people.joined(Role.HOST))
+    path = asked(people, host, Role.BIOLOGIST)
+    assert host.post(path, {"act": "confirmed"}, secure=True).status_code == 403
+    assert acts(served, people.chamber)[-1] == "request.made"
 
 
 def test_no_ledger_names_whoever_would_be_invited(people: People, served: Exchange) -> None:

@@ -88,6 +88,21 @@ def test_what_is_settled_or_unknown_takes_nobody() -> None:
     assert not asked.may_settle(strange, acts.REQUEST_CONFIRMED, asker=HOST, by=BIOLOGIST)
 
 
+@pytest.mark.parametrize(
+    ("role", "by", "two"),
+    [
+        (Role.BIOLOGIST, Role.HOST, True),
+        (Role.REPRESENTATIVE, Role.HOST, True),
+        (Role.REPRESENTATIVE, Role.REPRESENTATIVE, True),
+        (Role.ENGINEER, Role.REPRESENTATIVE, False),
+        (Role.BIOLOGIST, Role.BIOLOGIST, False),
+    ],
+)
+def test_a_laboratory_answers_for_its_own_people_alone(role: Role, by: Role, two: bool) -> None:
+    """The host cannot invite alone the person who would confirm what the host asks."""
+    assert asked.takes_two(role, by=by) is two
+
+
 BROKEN = said(acts.GLASS_BROKEN, HOST, subject="g-1", reason="panne signalée")
 
 

@@ -18,7 +18,7 @@ from ecluse.adapters.accounts.two_persons import ask_end, ask_invitation
 from ecluse.base.refusal import Refusal
 from ecluse.base.words import say
 from ecluse.doors.web.access import entered, sure
-from ecluse.passage.requests import NEEDS
+from ecluse.passage.requests import takes_two
 from ecluse.people.role import ROLES, Permission, Role, invites
 from ecluse.wiring.console import exchange
 
@@ -92,7 +92,7 @@ def new(request: HttpRequest) -> HttpResponse:
             "organisation": of,
         }
         try:
-            if f"invite-{role.value}" in NEEDS:
+            if takes_two(role, by=Role(request.user.role)):
                 ask_invitation(exchange(), request.chamber.name, **who)
                 return redirect("requests", chamber=request.chamber.name)
             token = invite(exchange(), chambers=[request.chamber.name], **who)
