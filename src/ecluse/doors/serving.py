@@ -9,7 +9,7 @@ import asyncio
 import signal
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from django.core.asgi import get_asgi_application
@@ -24,7 +24,7 @@ from ecluse.wiring.console import forget
 from ecluse.wiring.exchange import Exchange
 from ecluse.wiring.housekeeping import keep_house
 
-__all__ = ["keep_house", "serve", "tls"]
+__all__ = ["ended_house", "keep_house", "serve", "tls"]
 
 MOST_CONNECTIONS = 2_000
 KEPT_ALIVE = 15  # seconds
@@ -52,13 +52,14 @@ async def _serve(served: Exchange, ready: Callable[[], None]) -> None:
     keep_house(served)  # before a door opens: a restored backup serves nothing that was to be erased
     server, beside = _https(served, ready), await _sftp(served)
     house = asyncio.create_task(_keep_house(served))
+    house.add_done_callback(lambda _: server.handle_exit(signal.SIGTERM, None))
     try:
         await server.serve()
     except SystemExit:  # uvicorn's way of saying that it cannot listen
         door = served.settings.https
         raise Fault("exchange/port-taken", where=door.address, got=door.port) from None
     finally:
-        house.cancel()
+        await ended_house(house)
         beside.close()
         await beside.wait_closed()
 
@@ -97,6 +98,13 @@ async def _sftp(served: Exchange) -> Listening:
         intakes=served.intake,
         language=served.settings.language,
     )
+
+
+async def ended_house(house: asyncio.Task[None]) -> None:
+    """Housekeeping is over; what ended it before its time is raised: an exchange whose erasures stopped does not go on serving."""
+    house.cancel()
+    with suppress(asyncio.CancelledError):
+        await house
 
 
 async def _keep_house(served: Exchange) -> None:

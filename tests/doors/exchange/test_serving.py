@@ -148,3 +148,25 @@ def test_an_older_version_does_not_start_on_newer_tables(served: Exchange) -> No
     finally:
         recorder.record_unapplied("accounts", "9999_from_the_future")
     upgrade()
+
+
+def test_a_housekeeping_that_fails_ends_the_service_aloud() -> None:
+    """What stops erasure on time is raised where the exchange is served; housekeeping that was merely stopped is no failure."""
+    import asyncio
+
+    from ecluse.doors.serving import ended_house
+
+    async def fails() -> None:
+        raise OSError("disk")
+
+    async def goes_on() -> None:
+        await asyncio.sleep(3600)
+
+    async def both() -> None:
+        await ended_house(asyncio.create_task(goes_on()))
+        broken = asyncio.create_task(fails())
+        await asyncio.sleep(0)
+        with pytest.raises(OSError, match="disk"):
+            await ended_house(broken)
+
+    asyncio.run(both())

@@ -23,6 +23,7 @@ from typing import Any, Final, TypeAlias
 
 from django.db import close_old_connections
 
+from ecluse.adapters.contracts import LARGEST as LARGEST_CONTRACT
 from ecluse.base.refusal import Fault, Refusal
 from ecluse.doors.api.answers import refused, status_of
 from ecluse.doors.api.limits import Buckets
@@ -39,8 +40,8 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Asgi: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-MOST_BODY: Final = 2 << 20
-"""Octets of the largest request that is not an upload."""
+MOST_BODY: Final = LARGEST_CONTRACT + (64 << 10)
+"""Octets of the largest request that is not an upload: a contract as the console takes it, in its form."""
 MOST_CHECKED: Final = 8 << 20
 """Octets of the largest piece that comes with its checksum: it is held until that is seen to hold."""
 VERSION: Final = "1.0.0"
