@@ -137,7 +137,7 @@ def certify_erasure(
             raise Refusal("erase/waiting", where=of, what=name)
         statements.append(found)
     places = [place for statement in statements for place in statement.places]
-    places.sort(key=lambda place: place.method != "key-destroyed")
+    places.sort(key=_in_order)
     drafted = site.bodies(Act.DRAFT.value, subject=name)[0]
     instruction = str(drafted["instruction"])
     extracted = site.bodies(Act.EXTRACT.value, subject=name)
@@ -205,6 +205,11 @@ def under(site: Site, instruction: str) -> list[str]:
     known = site.migrations()
     over = (MigrationState.DRAFTED, MigrationState.ERASED, *STOPPED)
     return sorted(name for name in drafted if known[name].state not in over)
+
+
+def _in_order(place: PlaceErased) -> tuple[bool, ...]:
+    """Keys before bytes, the parcel's key first of all, the exchange last."""
+    return (place.method != "key-destroyed", place.what != "parcel key", place.site == "exchange")
 
 
 def _plain(places: Any) -> list[tuple[Any, ...]]:
