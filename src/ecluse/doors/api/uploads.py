@@ -40,8 +40,10 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Asgi: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-MOST_BODY: Final = LARGEST_CONTRACT + (64 << 10)
-"""Octets of the largest request that is not an upload: a contract as the console takes it, in its form."""
+MOST_BODY: Final = 2 << 20
+"""Octets of the largest request that is not an upload."""
+MOST_CONTRACT: Final = LARGEST_CONTRACT + (64 << 10)
+"""Octets of the form by which the console takes a contract, the one page that takes a file."""
 MOST_CHECKED: Final = 8 << 20
 """Octets of the largest piece that comes with its checksum: it is held until that is seen to hold."""
 VERSION: Final = "1.0.0"
@@ -242,10 +244,10 @@ class Front:
             await _send(send, *await asyncio.to_thread(self._readiness))
         elif scope["type"] == "http" and self._uploading.takes(scope["path"]):
             await self._uploading(scope, receive, send)
-        elif scope["type"] == "http" and _declared(scope) > MOST_BODY:
-            await _send(send, 413, refused(Refusal("api/too-large", most=MOST_BODY)))
+        elif scope["type"] == "http" and _declared(scope) > (most := _most(scope)):
+            await _send(send, 413, refused(Refusal("api/too-large", most=most)))
         else:
-            await self._rest(scope, _bounded(receive), send)
+            await self._rest(scope, _bounded(receive, _most(scope)), send)
 
     def _readiness(self) -> tuple[int, dict[str, Any]]:
         """Whether it can serve now; why not is for the host's own eyes, and is not said here."""
@@ -270,14 +272,18 @@ async def _send(send: Send, status: int, told: dict[str, Any]) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+def _most(scope: Scope) -> int:
+    return MOST_CONTRACT if scope.get("path", "").endswith("/contract/") else MOST_BODY
+
+
 def _declared(scope: Scope) -> int:
     text = next((value for name, value in scope["headers"] if name.lower() == b"content-length"), b"0")
-    return int(text) if text.isdigit() and len(text) < 16 else MOST_BODY + 1
+    return int(text) if text.isdigit() and len(text) < 16 else MOST_CONTRACT + 1
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, most: int) -> Receive:
     """A body that says no length is cut where it passes the limit, as if its sender had left."""
-    left = MOST_BODY
+    left = most
 
     async def bounded() -> MutableMapping[str, Any]:
         nonlocal left
