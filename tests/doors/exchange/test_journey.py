@@ -140,7 +140,7 @@ def test_an_engineer_comes_in_by_sftp_for_eight_hours(served: Running, browser: 
 
     assert listed().returncode == 0, listed().stderr
     page.get_by_role("button", name="Y mettre fin").click()
-    page.wait_for_load_state("networkidle")
+    page.get_by_text("Aucun.").wait_for()
     assert listed().returncode != 0
 
 
