@@ -278,9 +278,14 @@ def test_what_fails_inside_shows_no_value(desk: Desk, tmp_path: Path) -> None:
 def test_the_command_prints_its_address_once_and_closes_by_ctrl_c(desk: Desk) -> None:
     """`ecluse agent page` prints one address, which opens the page; Ctrl-C closes it, and the command ends well."""
     words = ["--home", str(desk.home), "--language", "en", "agent", "page", "--json"]
-    code = "import sys; from ecluse.doors.cli import main; sys.exit(main())"
+    # Whoever runs the tests in the background has Ctrl-C ignored, and Python then leaves it so.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heard}; import sys; from ecluse.doors.cli import main; sys.exit(main())"
     process = subprocess.Popen(
-        [sys.executable, "-c", code, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         assert process.stdout is not None
