@@ -6,12 +6,11 @@ through here.
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
+from ecluse.adapters.accounts.chambers import Chambers
 from ecluse.adapters.accounts.models import Account, Machine
 from ecluse.base.refusal import Refusal
-from ecluse.passage.chamber import Chamber
 from ecluse.people.machine import MachineAccount
 from ecluse.proof.keys import VerifyKey
 
@@ -19,18 +18,6 @@ __all__ = ["MachineAccounts", "end_machine", "enrol_machine", "find_machine"]
 
 ENROLLED: Final = "machine.enrolled"
 ENDED: Final = "machine.ended"
-
-
-class Chambers(Protocol):
-    """The exchange as this module needs it."""
-
-    def chamber(self, name: str) -> Chamber:
-        """One chamber. Raises Refusal `chamber/unknown`."""
-        ...
-
-    def clock(self) -> datetime:
-        """Now (UTC)."""
-        ...
 
 
 def enrol_machine(

@@ -10,11 +10,12 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 
 from django.contrib.sessions.models import Session
 from django.db import transaction
 
+from ecluse.adapters.accounts.chambers import Chambers
 from ecluse.adapters.accounts.models import (
     Account,
     Admission,
@@ -24,7 +25,6 @@ from ecluse.adapters.accounts.models import (
     SshCertificate,
 )
 from ecluse.base.refusal import Refusal
-from ecluse.passage.chamber import Chamber
 from ecluse.people.role import Role
 
 __all__ = [
@@ -47,18 +47,6 @@ ENDED: Final = "account.ended"
 TWO_NETWORKS: Final = "account.two-networks"
 INSPECTION: Final = timedelta(days=30)
 """How long an inspector is admitted."""
-
-
-class Chambers(Protocol):
-    """The exchange as this module needs it."""
-
-    def chamber(self, name: str) -> Chamber:
-        """One chamber. Raises Refusal `chamber/unknown`."""
-        ...
-
-    def clock(self) -> datetime:
-        """Now (UTC)."""
-        ...
 
 
 def invite(

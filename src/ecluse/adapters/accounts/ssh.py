@@ -7,27 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
+from ecluse.adapters.accounts.chambers import Chambers
 from ecluse.adapters.accounts.models import Account, SshCertificate
-from ecluse.passage.chamber import Chamber
 
 __all__ = ["SerialRegister", "end_certificate", "living_certificates"]
 
 ISSUED: Final = "certificate.issued"
 ENDED: Final = "certificate.ended"
-
-
-class Chambers(Protocol):
-    """The exchange as this module needs it."""
-
-    def chamber(self, name: str) -> Chamber:
-        """One chamber. Raises Refusal `chamber/unknown`."""
-        ...
-
-    def clock(self) -> datetime:
-        """Now (UTC)."""
-        ...
 
 
 class SerialRegister:

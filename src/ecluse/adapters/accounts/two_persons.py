@@ -9,8 +9,9 @@ from __future__ import annotations
 import secrets
 from typing import Final
 
+from ecluse.adapters.accounts.chambers import Chambers
 from ecluse.adapters.accounts.models import Account, Invitation, Organisation
-from ecluse.adapters.accounts.people import Chambers, check_new, end_account, send_invitation
+from ecluse.adapters.accounts.people import check_new, end_account, send_invitation
 from ecluse.base.refusal import Refusal
 from ecluse.passage.acts import REQUEST_CONFIRMED, REQUEST_MADE
 from ecluse.passage.requests import WITHIN, Request, check_settles, requests
